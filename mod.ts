@@ -1,0 +1,66 @@
+/**
+ * A task queue on Postgres: typed tasks, workers, retries, timeouts and dead letters on plain pgmq.
+ *
+ * @example Define, enqueue, process
+ * ```ts ignore
+ * import * as v from "valibot";
+ * import { createQueue, processor, setup, Worker } from "@pgtq/pgtq";
+ *
+ * setup({ url: "postgres://app@127.0.0.1:5432/app" });
+ *
+ * const mails = createQueue("mails", { input: v.object({ to: v.string() }) });
+ * await mails.create();
+ * await mails.enqueue({ to: "ada@example.org" });
+ *
+ * const onMail = processor(mails, { maxRetries: 3, timeout: "30s" }, async (mail, { signal }) => {
+ *   await fetch(`https://mail.example.org/?to=${mail.to}`, { signal });
+ * });
+ * await new Worker({ processors: [onMail], concurrencyLimit: 10 }).run();
+ * ```
+ *
+ * @module
+ */
+
+export type { Duration } from "./src/core/duration.ts";
+export { type ErrorCode, PgtqError } from "./src/core/errors.ts";
+export type { StandardSchemaV1 } from "./src/core/input.ts";
+export {
+  exponential,
+  type ExponentialOptions,
+  fixed,
+  linear,
+  type RetryStrategy,
+} from "./src/core/retry.ts";
+export type { Headers, TaskState } from "./src/core/task.ts";
+export { InvalidTaskError, PermanentError, SnoozeError } from "./src/core/verdict.ts";
+export type { ListedTask, Stats } from "./src/db/admin.ts";
+export { close, type Queryable, setup, type SetupOptions, type Sql } from "./src/db/connection.ts";
+export type { DeadLetter } from "./src/db/dead.ts";
+export type { Installation } from "./src/db/install.ts";
+export type {
+  AttemptEvent,
+  FailureEvent,
+  Listener,
+  TaskEvent,
+  WorkerEvents,
+} from "./src/engine/events.ts";
+export type { WorkerState } from "./src/engine/lifecycle.ts";
+export { type DrainOptions, type DrainResult, Worker } from "./src/engine/worker.ts";
+export type { WorkerOptions } from "./src/engine/worker_options.ts";
+export { install } from "./src/install.ts";
+export {
+  type ErrorClass,
+  type Handler,
+  type Processor,
+  processor,
+  type ProcessorOptions,
+  type TaskContext,
+} from "./src/processor.ts";
+export {
+  createQueue,
+  type DeadLetters,
+  type Page,
+  type PruneOptions,
+  type Queue,
+} from "./src/queue.ts";
+export type { ArchiveOptions, EnqueueOptions, QueueOptions } from "./src/queue_options.ts";

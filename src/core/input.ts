@@ -1,0 +1,50 @@
+/**
+ * Checks tasks against a schema of any library that speaks Standard Schema.
+ *
+ * @module
+ */
+
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { shown } from "./duration.ts";
+
+export type { StandardSchemaV1 } from "@standard-schema/spec";
+
+/** A checked value, or one line that says what is wrong with it. */
+export type Checked = { readonly value: unknown } | { readonly problem: string };
+
+/** Checks a value; without a schema everything is fine. */
+export async function check(
+  schema: StandardSchemaV1 | undefined,
+  value: unknown,
+): Promise<Checked> {
+  if (!schema) return { value };
+  let result = schema["~standard"].validate(value);
+  if (result instanceof Promise) result = await result;
+  if (!result.issues) return { value: result.value };
+  return { problem: result.issues.map(line).join("; ") };
+}
+
+/** valibot's issues carry what was expected and received, which reads better than its sentence. */
+interface DetailedIssue extends StandardSchemaV1.Issue {
+  readonly expected?: unknown;
+  readonly received?: unknown;
+}
+
+function line(issue: DetailedIssue): string {
+  const { path = [], expected, received, message } = issue;
+  const detailed = typeof expected === "string" && typeof received === "string";
+  const text = detailed ? `expected ${expected}, received ${received}` : message;
+  const keys = path.map((part) => String(typeof part === "object" ? part.key : part));
+  return keys.length > 0 ? `${keys.join(".")}: ${text}` : text;
+}
+
+/** A task as the JSON text that travels, or what keeps it from travelling. */
+export function toJson(task: unknown): { readonly text: string } | { readonly problem: string } {
+  try {
+    const text = JSON.stringify(task);
+    if (text === undefined) return { problem: `expected JSON, received ${shown(task)}` };
+    return { text };
+  } catch (error) {
+    return { problem: error instanceof Error ? error.message : String(error) };
+  }
+}

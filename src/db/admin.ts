@@ -1,0 +1,207 @@
+/**
+ * Looking at queues and managing them.
+ *
+ * @module
+ */
+
+import {
+  errorsOf,
+  groupOf,
+  header,
+  type Headers,
+  headersOf,
+  taskId,
+  type TaskState,
+} from "../core/task.ts";
+import { query, type Queryable, type Sql } from "./connection.ts";
+import { errors, headers, moved, processing } from "./fragments.ts";
+import type { Site } from "./site.ts";
+import type { Tables } from "./tables.ts";
+import { readable } from "./trouble.ts";
+
+/** How full a queue is. Exact up to 100,000 each; beyond, the planner's estimate of the table. */
+export interface Stats {
+  /** Due and waiting for a worker. */
+  readonly queued: number;
+  /** Waiting for their time: delayed, snoozed, or between two attempts. */
+  readonly delayed: number;
+  /** In the hands of a worker. */
+  readonly processing: number;
+  /** Dead letters. */
+  readonly dead: number;
+  /** Tasks in the archive. */
+  readonly archived: number;
+  /** How long the task that waits longest has been due, in seconds; `null` if none waits. */
+  readonly oldestAgeSeconds: number | null;
+}
+
+/** A task as it is seen without claiming it. */
+export interface ListedTask {
+  readonly id: number;
+  readonly state: TaskState;
+  /** The task's body. */
+  readonly task: unknown;
+  readonly group: string | undefined;
+  /** One text per failed attempt, oldest first. */
+  readonly errors: readonly string[];
+  /** How often a worker has taken it. */
+  readonly deliveries: number;
+  readonly enqueuedAt: Date;
+  /** When it becomes due, or, in the hands of a worker, when its lease ends. */
+  readonly visibleAt: Date;
+  readonly headers: Headers;
+}
+
+/** The advisory lock under which the library creates objects: pgmq before 1.6 races by itself. */
+export const creationLock = `select pg_advisory_xact_lock(hashtextextended('pgtq', 0))`;
+
+/** Creates the tables of these queues; those that exist stay as they are. */
+export async function create(sql: Queryable, queues: readonly Tables[]): Promise<void> {
+  const names = queues.map(({ name }) => `'${name}'`).join(", ");
+  const statements = `${creationLock};
+    select pgmq.create(name) from unnest(array[${names}]) as name`;
+  try {
+    // One simple query is one implicit transaction, which releases the lock at its end.
+    await sql.unsafe(statements).simple();
+  } catch (error) {
+    throw readable(error, `Cannot create the queue "${queues[0]!.name}"`, sql);
+  }
+}
+
+/** Drops the tables of a queue with everything in them; `false` if there was no such queue. */
+export async function drop(sql: Queryable, tables: Tables): Promise<boolean> {
+  const text = `select pgmq.drop_queue(queue_name) as dropped from pgmq.meta
+    where lower(queue_name) = lower($1::text)`;
+  const doing = `Cannot drop the queue "${tables.name}"`;
+  return (await query(sql, text, [tables.name], doing)).length > 0;
+}
+
+/** Removes every task from a queue, running ones too; returns how many there were. */
+export async function purge(sql: Queryable, tables: Tables): Promise<number> {
+  const text = `select pgmq.purge_queue($1::text) as count`;
+  const doing = `Cannot purge the queue "${tables.name}"`;
+  const [row] = await query<{ count: string }>(sql, text, [tables.name], doing);
+  return Number(row!.count);
+}
+
+/** Takes a task out that no worker holds; it is archived as failed. `false` if it is not there. */
+export async function cancel(
+  { sql, tables, lastReadAt }: Site,
+  { id, archive }: { id: number; archive: boolean },
+): Promise<boolean> {
+  const columns = moved(lastReadAt);
+  const kept = archive
+    ? `, kept as (
+        insert into ${tables.archive} (${columns}, headers)
+        select ${columns}, ${headers} || jsonb_build_object(
+          '${header.status}', 'failed', '${header.errors}', ${errors} || '["Cancelled"]')
+        from gone t on conflict do nothing
+      )`
+    : "";
+  const text = `
+    with gone as (
+      delete from ${tables.queue} t where t.msg_id = $1::bigint and not (${processing})
+      returning t.*
+    )${kept}
+    select msg_id from gone`;
+  const doing = `Cannot cancel task ${id} of "${tables.name}"`;
+  return (await query(sql, text, [id], doing)).length > 0;
+}
+
+/** Counting stops here, so that it costs the same at any depth. */
+const counted = 100_000;
+
+/** A count of rows up to the bound; beyond, the planner's estimate for the whole table. */
+function bounded(table: string, where: string): string {
+  return `(select case when count(*) <= ${counted} then count(*) else greatest(count(*), (
+      select reltuples::bigint from pg_class where oid = '${table}'::regclass
+    )) end from (select from ${table} t where ${where} limit ${counted + 1}) first_rows)`;
+}
+
+/** Counts a queue. */
+export async function stats(
+  sql: Queryable,
+  tables: Tables,
+  letters: Tables | undefined,
+): Promise<Stats> {
+  const due = `t.vt <= (select clock_timestamp())`;
+  const hidden = `t.vt > (select clock_timestamp())`;
+  const text = `
+    select ${bounded(tables.queue, due)} as queued,
+      ${bounded(tables.queue, `${hidden} and not (${processing})`)} as delayed,
+      ${bounded(tables.queue, processing)} as processing,
+      ${letters ? bounded(letters.queue, "true") : 0} as dead,
+      ${bounded(tables.archive, "true")} as archived,
+      (select extract(epoch from clock_timestamp() - min(vt))::float8 from ${tables.queue} t
+        where ${due}) as age`;
+  const doing = `Cannot read the statistics of "${tables.name}"`;
+  const [row] = await query<Record<string, string | null>>(sql, text, [], doing);
+  const { queued, delayed, processing: running, dead, archived, age } = row!;
+  return {
+    queued: Number(queued),
+    delayed: Number(delayed),
+    processing: Number(running),
+    dead: Number(dead),
+    archived: Number(archived),
+    oldestAgeSeconds: age === null || age === undefined ? null : Number(age),
+  };
+}
+
+interface ListedRow {
+  readonly id: string;
+  readonly deliveries: number;
+  readonly enqueued: Date | string;
+  readonly visible: Date | string;
+  readonly state: TaskState;
+  readonly message: unknown;
+  readonly headers: unknown;
+}
+
+const conditions: Readonly<Record<string, string>> = {
+  queued: `t.vt <= (select clock_timestamp())`,
+  delayed: `t.vt > (select clock_timestamp()) and not (${processing})`,
+  processing,
+  archived: "true",
+};
+
+/** Lists tasks in one state by id, those above `after`; without a state all that are not archived. */
+export async function list(
+  sql: Queryable,
+  tables: Tables,
+  { state, limit, after }: { state: TaskState | undefined; limit: number; after: number },
+): Promise<ListedTask[]> {
+  const archived = state === "archived";
+  const text = `
+    select t.msg_id as id, t.read_ct as deliveries, t.enqueued_at as enqueued, t.vt as visible,
+      t.message, t.headers, ${archived ? "'archived'" : stateOf} as state
+    from ${archived ? tables.archive : tables.queue} t
+    where t.msg_id > $1::bigint and ${state ? conditions[state] : "true"}
+    order by t.msg_id limit $2::int`;
+  const doing = `Cannot list the tasks of "${tables.name}"`;
+  return (await query<ListedRow>(sql, text, [after, limit], doing)).map(toListed);
+}
+
+const stateOf = `case when t.vt <= (select clock_timestamp()) then 'queued'
+    when ${processing} then 'processing' else 'delayed' end`;
+
+function toListed(row: ListedRow): ListedTask {
+  const headers = headersOf(row.headers);
+  return {
+    id: taskId(row.id),
+    state: row.state,
+    task: row.message,
+    group: groupOf(headers),
+    errors: errorsOf(headers),
+    deliveries: row.deliveries,
+    enqueuedAt: new Date(row.enqueued),
+    visibleAt: new Date(row.visible),
+    headers,
+  };
+}
+
+/** The names of all queues in the database. */
+export async function queueNames(sql: Sql): Promise<string[]> {
+  const text = `select queue_name as name from pgmq.meta order by queue_name`;
+  const rows = await query<{ name: string }>(sql, text, [], "Cannot list the queues");
+  return rows.map(({ name }) => name);
+}

@@ -1,0 +1,142 @@
+/**
+ * Where the library gets its database connection from, and how it speaks to it.
+ *
+ * @module
+ */
+
+import postgres from "postgres";
+import { readable } from "./trouble.ts";
+
+/** A porsager `postgres` pool. */
+// deno-lint-ignore ban-types -- porsager's own spelling of "no custom types"
+export type Sql = postgres.Sql<{}>;
+
+/** A pool, or the transaction of a caller whose writes must commit together with ours. */
+// deno-lint-ignore ban-types -- see above
+export type Queryable = postgres.ISql<{}>;
+
+/** What {@linkcode setup} takes: an address, or a porsager instance that stays yours to end. */
+export type SetupOptions = { readonly url: string } | { readonly sql: Sql };
+
+interface Pool {
+  readonly sql: Sql;
+  readonly owned: boolean;
+  users: number;
+}
+
+let source: SetupOptions | undefined;
+let pool: Pool | undefined;
+
+/**
+ * Names the database that queues and workers use from now on.
+ *
+ * Without it the first use connects to `DATABASE_URL`, else to what the `PG*` variables say.
+ *
+ * @throws {TypeError} if neither `url` nor `sql` is given
+ *
+ * @example Name a database
+ * ```ts
+ * import { setup } from "@pgtq/pgtq";
+ *
+ * setup({ url: "postgres://app@127.0.0.1:5432/app" });
+ * ```
+ */
+export function setup(options: SetupOptions): void {
+  const { url, sql } = options as { url?: unknown; sql?: unknown };
+  if (typeof url !== "string" && typeof sql !== "function") {
+    throw new TypeError("setup needs { url } or { sql }: a postgres:// address or a pool");
+  }
+  const old = pool;
+  source = options;
+  pool = undefined;
+  if (old?.owned) old.sql.end().catch(() => {}); // nobody is left to hear of it
+}
+
+/**
+ * Ends the connections the library opened by itself, so that the process can exit.
+ *
+ * A pool given to {@linkcode setup} is left alone. The next use connects anew.
+ *
+ * @example A script that enqueues and is done
+ * ```ts
+ * import { close } from "@pgtq/pgtq";
+ *
+ * await close();
+ * ```
+ */
+export async function close(): Promise<void> {
+  const old = pool;
+  pool = undefined;
+  if (old?.owned) await old.sql.end({ timeout: 5 });
+}
+
+/** The pool in use, opened if need be. */
+export function connection(): Sql {
+  return open().sql;
+}
+
+/**
+ * Takes part in the pool for a while; the returned function gives it back, and the last one to do
+ * so ends a pool that the library opened: a program whose workers have stopped exits by itself.
+ */
+export function hold(): { sql: Sql; release(): Promise<void> } {
+  const held = open();
+  held.users++;
+  const release = async () => {
+    held.users--;
+    if (held.users === 0 && held.owned && pool === held) await close();
+  };
+  return { sql: held.sql, release };
+}
+
+/**
+ * Runs one prepared statement. `doing` starts the sentence that a user reads if it fails, such as
+ * `Cannot enqueue to "mails"`.
+ */
+export async function query<Row extends object>(
+  sql: Queryable,
+  text: string,
+  parameters: readonly (string | number | boolean | null)[],
+  doing: string,
+): Promise<Row[]> {
+  try {
+    return await sql.unsafe<Row[]>(text, [...parameters], { prepare: true });
+  } catch (error) {
+    throw readable(error, doing, sql);
+  }
+}
+
+function open(): Pool {
+  if (pool) return pool;
+  pool = source && "sql" in source
+    ? { sql: source.sql, owned: false, users: 0 }
+    : { sql: connect(source?.url ?? environment("DATABASE_URL")), owned: true, users: 0 };
+  return pool;
+}
+
+/** Opens a pool of the library's own. No address: porsager reads the `PG*` variables. */
+export function connect(url: string | undefined): Sql {
+  const options = {
+    // Every parameter travels as text or number: the round trip that loads array types is not needed.
+    fetch_types: false,
+    idle_timeout: 30,
+    connect_timeout: 10,
+    backoff: (retries: number) => Math.min(0.1 * 2 ** retries, 1),
+    onnotice: () => {},
+    connection: { application_name: "pgtq" },
+  };
+  try {
+    return url === undefined ? postgres(options) : postgres(url, options);
+  } catch (error) {
+    throw new TypeError(
+      "The database address is not a URL such as postgres://user@host:5432/database",
+      { cause: error },
+    );
+  }
+}
+
+/** Reads a variable where the platform has an environment, which not every edge runtime does. */
+function environment(name: string): string | undefined {
+  const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } };
+  return process?.env?.[name] || undefined;
+}

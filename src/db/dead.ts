@@ -1,0 +1,177 @@
+/**
+ * Dead letters: failing a task, looking at what failed, and giving it another life.
+ *
+ * @module
+ */
+
+import { header, headersOf, passingHeaders, type Receipt, taskId } from "../core/task.ts";
+import { ids } from "./broker.ts";
+import { query, type Queryable } from "./connection.ts";
+import { errors, headers, held, moved } from "./fragments.ts";
+import type { Site } from "./site.ts";
+import type { Tables } from "./tables.ts";
+
+/** A task whose last attempt has failed. */
+export interface Failed extends Receipt {
+  readonly error: string;
+}
+
+/** Where failed tasks of a queue go. */
+export interface Graveyard {
+  /** The dead letter queue, if there is one. */
+  readonly letters: Tables | undefined;
+  /** Whether the failed task itself is kept in its queue's archive. */
+  readonly archive: boolean;
+}
+
+/** A task that failed for good, as it waits in the dead letter queue. */
+export interface DeadLetter {
+  /** The id of the dead letter, for `redrive`. */
+  readonly id: number;
+  /** The id of the task that failed. */
+  readonly taskId: number;
+  /** The task's body. */
+  readonly task: unknown;
+  /** One text per failed attempt, oldest first. */
+  readonly errors: readonly string[];
+  /** The headers that a redriven task is going to have. */
+  readonly headers: Readonly<Record<string, unknown>>;
+  /** When the task failed for good. */
+  readonly diedAt: Date;
+}
+
+const passing = `'{${passingHeaders.join(",")}}'::text[]`;
+
+/**
+ * Fails tasks for good: out of the queue, into the dead letters and the archive, in one statement,
+ * so that no crash leaves one without the other. Returns the ids that were still held.
+ */
+export async function bury(
+  site: Site,
+  tasks: readonly Failed[],
+  { letters, archive }: Graveyard,
+): Promise<Set<number>> {
+  const { sql, tables } = site;
+  const text = `
+    with gone as (
+      delete from ${tables.queue} t
+      using json_to_recordset($1::text::json) as r (id bigint, deliveries int, error text)
+      where ${held}
+      returning t.*, ${errors} || to_jsonb(r.error) as errors
+    )
+    ${letters ? deadLetters(tables, letters) : ""}
+    ${archive ? failedTasks(site, letters !== undefined) : ""}
+    select msg_id as id from gone`;
+  const doing = `Cannot fail tasks of "${tables.name}"`;
+  return ids(await query(sql, text, [JSON.stringify(tasks)], doing));
+}
+
+/** The letter's headers are those that a redriven task will need: group, custom ones, the root. */
+function deadLetters(tables: Tables, letters: Tables): string {
+  const name = `'${tables.name}'::text`;
+  return `, dead as (
+      insert into ${letters.queue} (vt, message, headers)
+      select clock_timestamp(),
+        jsonb_build_object('msg_id', msg_id, 'queue_name', ${name}, 'message', message,
+          'errors', errors),
+        nullif(${headers} - ${passing}, '{}')
+      from gone t order by msg_id
+      returning msg_id, (message ->> 'msg_id')::bigint as task_id
+    )`;
+}
+
+function failedTasks({ tables, lastReadAt }: Site, linked: boolean): string {
+  const link = linked ? `, '${header.deadLetter}', dead.msg_id::text` : "";
+  return `, kept as (
+      insert into ${tables.archive} (${moved(lastReadAt)}, headers)
+      select ${moved(lastReadAt, "t.")}, ${headers} || jsonb_build_object(
+        '${header.status}', 'failed', '${header.errors}', t.errors${link})
+      from gone t ${linked ? "join dead on dead.task_id = t.msg_id" : ""}
+      on conflict do nothing
+    )`;
+}
+
+interface LetterRow {
+  readonly id: string;
+  readonly message: Record<string, unknown>;
+  readonly headers: unknown;
+  readonly died: Date | string;
+}
+
+/** Lists the dead letters of a queue from the oldest on, those with an id above `after`. */
+export async function listDead(
+  sql: Queryable,
+  tables: Tables,
+  letters: Tables,
+  { limit, after }: { limit: number; after: number },
+): Promise<DeadLetter[]> {
+  const text = `
+    select msg_id as id, message, headers, enqueued_at as died from ${letters.queue}
+    where msg_id > $1::bigint and message ->> 'queue_name' = $2 order by msg_id limit $3::int`;
+  const doing = `Cannot list the dead letters of "${tables.name}"`;
+  const rows = await query<LetterRow>(sql, text, [after, tables.name, limit], doing);
+  return rows.map(({ id, message, headers, died }) => ({
+    id: taskId(id),
+    taskId: taskId(message["msg_id"]),
+    task: message["message"],
+    errors: Array.isArray(message["errors"]) ? message["errors"].map(String) : [],
+    headers: headersOf(headers),
+    diedAt: new Date(died),
+  }));
+}
+
+/** Which dead letters to redrive: those from `first` to `last`, at most `limit`. */
+export interface Range {
+  readonly first: number;
+  readonly last: number;
+  readonly limit: number;
+}
+
+/**
+ * Makes new tasks in `tables` of the dead letters at `site`, and returns their ids. Whoever redrives the same letter at the
+ * same time finds it gone: one task comes of it.
+ */
+export async function redrive(
+  tables: Tables,
+  site: Site,
+  { first, last, limit }: Range,
+  archive: boolean,
+): Promise<number[]> {
+  const { sql, tables: letters } = site;
+  const text = `
+    with chosen as (
+      select msg_id from ${letters.queue}
+      where msg_id between $1::bigint and $2::bigint and message ->> 'queue_name' = $4
+      order by msg_id limit $3::int for update
+    ), gone as (
+      delete from ${letters.queue} t using chosen where t.msg_id = chosen.msg_id returning t.*
+    ), new as (
+      insert into ${tables.queue} (vt, message, headers)
+      select clock_timestamp(), message -> 'message', ${headers} || jsonb_build_object(
+        '${header.original}', message ->> 'msg_id',
+        '${header.root}', coalesce(t.headers ->> '${header.root}', message ->> 'msg_id'),
+        '${header.redrivenFrom}', msg_id::text)
+      from gone t order by msg_id
+      returning msg_id, (headers ->> '${header.redrivenFrom}')::bigint as letter_id
+    )${archive ? archivedLetters(site) : ""}
+    select msg_id as id, pg_notify('${tables.channel}', '') from new order by msg_id`;
+  const doing = `Cannot redrive to "${tables.name}"`;
+  return [...ids(await query(sql, text, [first, last, limit, tables.name], doing))];
+}
+
+function archivedLetters({ tables, lastReadAt }: Site): string {
+  return `, kept as (
+      insert into ${tables.archive} (${moved(lastReadAt)}, headers)
+      select ${moved(lastReadAt, "t.")}, ${headers} ||
+        jsonb_build_object('${header.redrivenAs}', new.msg_id::text)
+      from gone t join new on new.letter_id = t.msg_id
+      on conflict do nothing
+    )`;
+}
+
+/** The id of the newest dead letter: a bound for redriving all without chasing one's own tail. */
+export async function newestLetter(sql: Queryable, letters: Tables): Promise<number> {
+  const text = `select coalesce(max(msg_id), 0) as id from ${letters.queue}`;
+  const [row] = await query<{ id: string }>(sql, text, [], `Cannot read "${letters.name}"`);
+  return taskId(row!.id);
+}

@@ -1,0 +1,39 @@
+/**
+ * Pieces of SQL that several statements share. `t` is the row of the task.
+ *
+ * @module
+ */
+
+import { header } from "../core/task.ts";
+
+/** The headers as an object, whatever a producer has put there. */
+export const headers = `case when jsonb_typeof(t.headers) = 'object' then t.headers else '{}' end`;
+
+/** The errors so far as an array. */
+export const errors = `case when jsonb_typeof(t.headers -> '${header.errors}') = 'array'
+    then t.headers -> '${header.errors}' else '[]' end`;
+
+/** How often the task was given back without a failed attempt. */
+export const releases = `case when t.headers ->> '${header.releases}' ~ '^\\d{1,9}$'
+    then (t.headers ->> '${header.releases}')::int else 0 end`;
+
+/**
+ * The fence: the delivery `r` is the task's latest, and has not put it back yet. The second half
+ * makes a retry, snooze or release that is sent again after a lost answer change nothing.
+ */
+export const held = `t.msg_id = r.id and t.read_ct = r.deliveries
+    and (t.headers ->> '${header.settled}') is distinct from t.read_ct::text`;
+
+/** Is in the hands of a worker, or was when the worker crashed: hidden by an unsettled delivery. */
+export const processing = `t.vt > (select clock_timestamp()) and t.read_ct > 0
+    and (t.headers ->> '${header.settled}') is distinct from t.read_ct::text`;
+
+/** The columns that a row keeps when it moves to the archive, each with this prefix. */
+export function moved(lastReadAt: boolean, prefix = ""): string {
+  const columns = ["msg_id", "read_ct", "enqueued_at", "vt", "message"];
+  if (lastReadAt) columns.push("last_read_at");
+  return columns.map((column) => prefix + column).join(", ");
+}
+
+/** Receipts sent as two array literals: `r (id, deliveries)` from the parameters `$1` and `$2`. */
+export const sentReceipts = `unnest($1::text::bigint[], $2::text::int[]) as r (id, deliveries)`;

@@ -1,0 +1,55 @@
+/**
+ * The tables and the channel of a queue, as pgmq names them.
+ *
+ * @module
+ */
+
+import { shown } from "../core/duration.ts";
+import { PgtqError } from "../core/errors.ts";
+
+/** One pgmq queue, with names that are quoted and ready to be part of a statement. */
+export interface Tables {
+  /** The name as the user gave it. */
+  readonly name: string;
+  /** The table of waiting and running tasks. */
+  readonly queue: string;
+  /** The table of finished tasks. */
+  readonly archive: string;
+  /** Where pgmq's own trigger notifies of inserts, too. */
+  readonly channel: string;
+}
+
+/** pgmq's own limit; longer table names would be cut by Postgres and shared by several queues. */
+const maxBytes = 47;
+
+/**
+ * Names the tables of a queue.
+ *
+ * @throws {PgtqError} `INVALID_NAME` if pgmq can't have a queue of this name
+ */
+export function tablesOf(name: string): Tables {
+  const fault = faultOf(name);
+  if (fault) {
+    throw new PgtqError("INVALID_NAME", `Cannot use ${shown(name)} as a queue name as it ${fault}`);
+  }
+  const lower = name.toLowerCase();
+  return {
+    name,
+    queue: `pgmq."q_${lower}"`,
+    archive: `pgmq."a_${lower}"`,
+    channel: `pgmq.q_${lower}.INSERT`,
+  };
+}
+
+function faultOf(name: unknown): string | undefined {
+  if (typeof name !== "string") return "must be a string";
+  if (name === "") return "is empty";
+  const forbidden = /--|[$;'"\0]/.exec(name);
+  if (forbidden) return `must not contain ${forbidden[0]}`;
+  // Postgres lower-cases letters outside ASCII or not, depending on the database's locale.
+  if (/[^\0-\x7f]/.test(name) && name.toLowerCase() !== name) {
+    return "must not mix capitals with letters outside ASCII";
+  }
+  const bytes = new TextEncoder().encode(name).length;
+  return bytes > maxBytes ? `must be at most ${maxBytes} bytes long: it has ${bytes}` : undefined;
+}

@@ -1,0 +1,69 @@
+/**
+ * Turns what the driver throws into one readable line.
+ *
+ * @module
+ */
+
+import { type ErrorCode, PgtqError } from "../core/errors.ts";
+import type { Queryable, Sql } from "./connection.ts";
+
+interface Reason {
+  readonly code: ErrorCode;
+  readonly text: (message: string, where: string) => string;
+}
+
+const unreachable: Reason = {
+  code: "NO_DATABASE",
+  text: (message, where) => `the database ${where} can't be reached: ${message}`,
+};
+const rejected: Reason = {
+  code: "REJECTED_LOGIN",
+  text: (message, where) => `the database ${where} refuses the login: ${message}`,
+};
+const missingPgmq: Reason = {
+  code: "MISSING_PGMQ",
+  text: (_, where) => `pgmq is not installed in ${where}: run \`pgtq install\``,
+};
+
+/** By the driver's code or the server's SQLSTATE. */
+const reasons: Readonly<Record<string, Reason>> = {
+  ECONNREFUSED: unreachable,
+  ECONNRESET: unreachable,
+  ENOTFOUND: unreachable,
+  EAI_AGAIN: unreachable,
+  ETIMEDOUT: unreachable,
+  EHOSTUNREACH: unreachable,
+  CONNECT_TIMEOUT: unreachable,
+  CONNECTION_CLOSED: unreachable,
+  CONNECTION_DESTROYED: unreachable,
+  CONNECTION_ENDED: unreachable,
+  "3D000": unreachable, // no such database
+  "53300": unreachable, // too many connections
+  "57P01": unreachable, // terminated by an administrator
+  "57P03": unreachable, // starting up or shutting down
+  "28000": rejected,
+  "28P01": rejected,
+  "3F000": missingPgmq, // no schema pgmq
+  "42883": missingPgmq, // no such function in it
+  "42P01": {
+    code: "MISSING_QUEUE",
+    text: (message) => `${message}: create the queue with \`pgtq create\``,
+  },
+};
+
+/** The same failure as a {@linkcode PgtqError} where its cause is known, else as it came. */
+export function readable(error: unknown, doing: string, sql: Queryable): unknown {
+  if (!(error instanceof Error) || error instanceof PgtqError) return error;
+  const reason = reasons[String((error as { code?: unknown }).code)];
+  if (!reason) return error;
+  const text = reason.text(error.message || "no answer", address(sql));
+  return new PgtqError(reason.code, `${doing} as ${text}`, { cause: error });
+}
+
+/** Where a pool connects to, without the password. */
+export function address(sql: Queryable): string {
+  const { options } = sql as Partial<Sql>;
+  if (!options) return "of the transaction";
+  const { host, port, user, database } = options;
+  return `postgres://${user}@${host[0]}:${port[0]}/${database}`;
+}

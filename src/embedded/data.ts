@@ -1,0 +1,112 @@
+/**
+ * The data folder of a server: where it is, how it's made, and who runs on it.
+ *
+ * @module
+ */
+
+import {
+  chown,
+  mkdir,
+  mkdtemp,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  stat,
+  symlink,
+} from "node:fs/promises";
+import { connect } from "node:net";
+import { dirname, join } from "node:path";
+import { PgtqError } from "../core/errors.ts";
+import { BINARIES_VERSION } from "./binaries.ts";
+import { NOBODY, run, UID } from "./child.ts";
+import { alive } from "./users.ts";
+
+/** Where root keeps the data of a folder that "nobody" can't reach, such as one below `/root`. */
+const ROOTS_DATA = "/var/lib/pgtq";
+
+/** The real path of the data in the folder `home`, made by `initdb` the first time. */
+export async function dataIn(home: string, bin: string): Promise<string> {
+  const data = join(home, "data");
+  const version = await readFile(join(data, "PG_VERSION"), "utf8").catch(() => undefined);
+  if (version === undefined) await create(home, data, bin);
+  else assertMajor(home, version.trim());
+  return await realpath(data);
+}
+
+function assertMajor(home: string, version: string): void {
+  const major = BINARIES_VERSION.split(".")[0];
+  if (version === major) return;
+  throw new PgtqError(
+    "EMBEDDED_POSTGRES",
+    `Cannot run Postgres ${major} on ${home}, which Postgres ${version} made: ` +
+      "choose another folder, or remove this one and lose its data",
+  );
+}
+
+/** Makes the data under another name first: `initdb` killed halfway must not look finished. */
+async function create(home: string, data: string, bin: string): Promise<void> {
+  const near = await reachable(home);
+  const draft = near ? `${data}.new` : await farPlace();
+  await rm(draft, { recursive: true, force: true });
+  await mkdir(draft, { mode: 0o700 });
+  if (UID === 0) await chown(draft, NOBODY, NOBODY);
+  const locale = ["-E", "UTF8", "--locale=C"];
+  await run(join(bin, "initdb"), [
+    "-D",
+    draft,
+    "-U",
+    "postgres",
+    "-A",
+    "trust",
+    "--no-sync",
+    ...locale,
+  ]);
+  await rm(data, { force: true });
+  if (near) await rename(draft, data);
+  else await symlink(draft, data);
+}
+
+/** Whether the account that runs Postgres gets to a folder: for root, whether everybody does. */
+async function reachable(folder: string): Promise<boolean> {
+  if (UID !== 0) return true;
+  const { mode, uid } = await stat(folder);
+  if ((mode & 0o001) === 0 && uid !== NOBODY) return false;
+  return dirname(folder) === folder || await reachable(dirname(folder));
+}
+
+/** A new place for data. The symbolic link to it is the note that it's here. */
+async function farPlace(): Promise<string> {
+  await mkdir(ROOTS_DATA, { recursive: true, mode: 0o755 });
+  return await mkdtemp(join(ROOTS_DATA, "data-"));
+}
+
+/** A server on a data folder. */
+export interface Running {
+  readonly port: number;
+  /** Whether it takes queries; one that is starting or stopping doesn't. */
+  readonly ready: boolean;
+}
+
+/**
+ * The server that runs on a data folder, by the `postmaster.pid` that Postgres keeps there: the
+ * process on line 1, the port on line 4, the state on line 8. A killed server leaves its file behind
+ * and its number may be another process by now, so only a server that answers counts.
+ */
+export async function running(data: string): Promise<Running | undefined> {
+  const file = await readFile(join(data, "postmaster.pid"), "utf8").catch(() => "");
+  const lines = file.split("\n");
+  const [pid, port] = [Number(lines[0]), Number(lines[3])];
+  if (!pid || !port || !alive(pid) || !(await answers(port))) return undefined;
+  return { port, ready: lines[7]?.trim() === "ready" };
+}
+
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on("error", () => resolve(false));
+  });
+}

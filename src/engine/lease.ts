@@ -1,0 +1,78 @@
+/**
+ * The leases a worker holds on tasks of one queue, and their renewal.
+ *
+ * @module
+ */
+
+import type { Delivery } from "../core/task.ts";
+import { extend } from "../db/broker.ts";
+import type { Site } from "../db/site.ts";
+import { now } from "./clock.ts";
+
+/** A task in this worker's hands, from its claim until the database has taken the result. */
+export interface Held {
+  readonly delivery: Delivery;
+  /** When its claim was sent, by our own clock. */
+  readonly claimedAt: number;
+  /** Until when nobody else can have claimed it, by our own clock. */
+  leaseUntil: number;
+  /** The attempt is over: whether the lease was lost by then is for its settlement to find out. */
+  settling: boolean;
+}
+
+/** What a worker holds of one queue. */
+export class Leases {
+  readonly #site: Site;
+  readonly #leaseMs: number;
+  readonly #onLost: (held: Held) => void;
+  readonly #held = new Map<number, Held>();
+
+  /** `onLost` is called once for each task that turns out to be somebody else's. */
+  constructor(site: Site, leaseMs: number, onLost: (held: Held) => void) {
+    this.#site = site;
+    this.#leaseMs = leaseMs;
+    this.#onLost = onLost;
+  }
+
+  /** How many tasks are held. */
+  get size(): number {
+    return this.#held.size;
+  }
+
+  /** Takes hold of a task whose claim was sent at this time. */
+  take(delivery: Delivery, claimedAt: number): Held {
+    const leaseUntil = claimedAt + this.#leaseMs;
+    const held = { delivery, claimedAt, leaseUntil, settling: false };
+    this.#held.set(delivery.id, held);
+    return held;
+  }
+
+  /** Lets go of a task. */
+  drop({ delivery }: Held): void {
+    // The same worker may hold a later delivery of the task by now.
+    if (this.#held.get(delivery.id)?.delivery === delivery) this.#held.delete(delivery.id);
+  }
+
+  /**
+   * One turn of the renewal: extends all leases in one statement, three times per lease, so that
+   * two renewals in a row may fail or come late from a busy event loop.
+   */
+  async renew(): Promise<number> {
+    const all = [...this.#held.values()];
+    if (all.length > 0) {
+      const sentAt = now();
+      const receipts = all.map((held) => held.delivery);
+      const extended = await extend(this.#site, receipts, this.#leaseMs);
+      for (const held of all) {
+        if (extended.has(held.delivery.id)) held.leaseUntil = sentAt + this.#leaseMs;
+        else if (!held.settling) this.#lose(held);
+      }
+    }
+    return this.#leaseMs / 3;
+  }
+
+  #lose(held: Held): void {
+    this.drop(held);
+    this.#onLost(held);
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * A worker's slots, shared fairly among its lanes.
+ *
+ * A slot is either running a task, or spoken for by a task that was claimed for it, or open. Only
+ * open slots are claimed for, plus what a fast lane is going to start in a moment.
+ *
+ * @module
+ */
+
+/** What the slots need to know of a lane, and tell it. */
+export interface Tenant {
+  /** It may have tasks to claim, as far as it knows. */
+  readonly hungry: boolean;
+  /** Tasks claimed and not started. */
+  readonly buffered: number;
+  /** Tasks that a claim under way may bring. */
+  readonly asked: number;
+  /** How many tasks this number of slots will start in a moment. */
+  ahead(slots: number): number;
+  /** Starts its next buffered task, and calls `release` when that is over. */
+  start(): void;
+  /** There may be something to claim for. */
+  wake(): void;
+}
+
+/** The most tasks in one claim, and the most claimed ahead. */
+const maxClaim = 1000;
+
+/** The slots of one worker. */
+export class Slots {
+  readonly #limit: number;
+  readonly #tenants: Tenant[] = [];
+  #running = 0;
+  /** How many more tasks may be claimed. */
+  #budget: number;
+
+  /** `limit` tasks run at once; `budget` in all. */
+  constructor(limit: number, budget: number) {
+    this.#limit = limit;
+    this.#budget = budget;
+  }
+
+  /** Adds a lane. */
+  add(tenant: Tenant): void {
+    this.#tenants.push(tenant);
+  }
+
+  /** Whether the budget is used up. */
+  get spent(): boolean {
+    return this.#budget <= 0;
+  }
+
+  /** Takes claimed tasks off the budget. */
+  spend(tasks: number): void {
+    this.#budget -= tasks;
+  }
+
+  /** How many tasks a lane may claim now: its share of the open slots, or more if it is fast. */
+  grant(tenant: Tenant): number {
+    const spokenFor = sum(this.#tenants, ({ buffered, asked }) => buffered + asked);
+    const open = Math.max(0, this.#limit - this.#running - spokenFor);
+    const rivals = this.#tenants.filter(({ hungry, asked }) => hungry && asked === 0).length;
+    const share = Math.ceil(open / Math.max(1, rivals));
+    const left = this.#budget - sum(this.#tenants, ({ asked }) => asked);
+    return Math.max(0, Math.min(maxClaim, left, Math.max(share, this.#lacking(tenant))));
+  }
+
+  /** What a fast lane lacks to keep going; asked for once half of it is used up. */
+  #lacking(tenant: Tenant): number {
+    const ahead = tenant.ahead(Math.ceil(this.#limit / this.#tenants.length));
+    const target = Math.min(maxClaim, ahead);
+    const lacking = target - tenant.buffered - tenant.asked;
+    return lacking >= target / 2 ? lacking : 0;
+  }
+
+  /** Starts buffered tasks while slots are free, one of each lane in turn. */
+  fill(): void {
+    while (this.#running < this.#limit) {
+      const next = this.#tenants.findIndex(({ buffered }) => buffered > 0);
+      if (next < 0) return;
+      const [tenant] = this.#tenants.splice(next, 1);
+      this.#tenants.push(tenant!);
+      this.#running++;
+      tenant!.start();
+    }
+  }
+
+  /** Takes a slot back and puts it to use. */
+  release(): void {
+    this.#running--;
+    this.fill();
+    this.offer();
+  }
+
+  /** Wakes the lanes that could claim something for open slots. */
+  offer(): void {
+    for (const tenant of this.#tenants) {
+      if (tenant.hungry && tenant.asked === 0 && this.grant(tenant) > 0) tenant.wake();
+    }
+  }
+}
+
+function sum<Item>(items: readonly Item[], of: (item: Item) => number): number {
+  return items.reduce((total, item) => total + of(item), 0);
+}

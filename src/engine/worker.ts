@@ -1,0 +1,259 @@
+/**
+ * Workers: they run processors on the tasks of their queues.
+ *
+ * @module
+ */
+
+import { type Duration, milliseconds } from "../core/duration.ts";
+import { hold, type Sql } from "../db/connection.ts";
+import { type Site, siteOf } from "../db/site.ts";
+import type { Queue } from "../queue.ts";
+import { after, now } from "./clock.ts";
+import { Emitter, type Listener, type WorkerEvents } from "./events.ts";
+import { tidy } from "./janitor.ts";
+import { Lane } from "./lane.ts";
+import { transition, type WorkerState } from "./lifecycle.ts";
+import { logEvents } from "./log.ts";
+import { Slots } from "./slots.ts";
+import { Wakeup } from "./wakeup.ts";
+import { parseWorkerOptions, type WorkerDefinition, type WorkerOptions } from "./worker_options.ts";
+
+/** Bounds of a run that ends by itself. */
+export interface DrainOptions {
+  /**
+   * Process at most this many tasks.
+   *
+   * @default no bound
+   */
+  maxTasks?: number;
+  /**
+   * Claim nothing more after this time: seconds, or a string with a unit.
+   *
+   * @default no bound
+   */
+  maxDuration?: Duration;
+}
+
+/** How a run ended. */
+export interface DrainResult {
+  /** Tasks that were completed. */
+  readonly completed: number;
+  /** Attempts that failed and will be tried again. */
+  readonly retried: number;
+  /** Tasks that failed for good. */
+  readonly dead: number;
+}
+
+/** How long a stop waits for the database to take the last results. */
+const flushMs = 5000;
+
+/**
+ * Runs processors: claims tasks, calls handlers, settles the results.
+ *
+ * Any number of workers, in any number of processes, share the work; Postgres is the only thing
+ * they have in common.
+ *
+ * @example Run until there is nothing left to do
+ * ```ts ignore
+ * import { Worker } from "@pgtq/pgtq";
+ * import { onUserAction } from "./tasks.ts";
+ *
+ * await using worker = new Worker({ processors: [onUserAction], concurrencyLimit: 10 });
+ * const { completed, dead } = await worker.drain();
+ * ```
+ */
+export class Worker implements AsyncDisposable {
+  readonly #definition: WorkerDefinition;
+  readonly #events = new Emitter();
+  readonly #claiming = new AbortController();
+  readonly #working = new AbortController();
+  readonly #ended = Promise.withResolvers<void>();
+  #state: WorkerState = "new";
+  #lanes: readonly Lane[] = [];
+
+  /**
+   * Creates a worker; nothing runs yet.
+   *
+   * @throws {TypeError} if an option is wrong, or two processors have one queue
+   */
+  constructor(options: WorkerOptions) {
+    this.#definition = parseWorkerOptions(options);
+    logEvents(this.#events);
+  }
+
+  /** Where the worker is in its life. */
+  get state(): WorkerState {
+    return this.#state;
+  }
+
+  /** Calls `listener` on every event of this name; the function returned ends that. */
+  on<Name extends keyof WorkerEvents>(name: Name, listener: Listener<Name>): () => void {
+    return this.#events.on(name, listener);
+  }
+
+  /**
+   * Processes tasks until the worker is stopped by {@linkcode stop} or the signal.
+   *
+   * Errors of the database after the start are no reason to end: the worker reports them as events,
+   * pauses, connects again and goes on.
+   *
+   * @throws {PgtqError} `NO_DATABASE`, `MISSING_PGMQ` or `MISSING_QUEUE` if it can't start
+   * @throws {PgtqError} `WORKER_STATE` if it has been started before
+   */
+  async run({ signal }: { signal?: AbortSignal } = {}): Promise<void> {
+    await this.#run({ signal, budget: Infinity, listen: true });
+  }
+
+  /**
+   * Processes what is due now, within bounds, and stops: for cron jobs, edge functions and tests.
+   *
+   * Tasks that become due later, such as retries with a delay, are left for the next run.
+   *
+   * @throws {PgtqError} as {@linkcode run}
+   * @throws {TypeError} if a bound is wrong
+   */
+  async drain({ maxTasks = Infinity, maxDuration }: DrainOptions = {}): Promise<DrainResult> {
+    if (!(maxTasks >= 1)) throw new TypeError(`maxTasks must be at least 1: it is ${maxTasks}`);
+    const limit = maxDuration === undefined ? undefined : milliseconds(maxDuration, "maxDuration");
+    using _ = limit === undefined ? undefined : after(limit, () => void this.stop());
+    const count = { completed: 0, retried: 0, dead: 0 };
+    for (const name of ["completed", "retried", "dead"] as const) {
+      this.on(name, () => count[name]++);
+    }
+    this.on("idle", () => this.#stopIfDrained());
+    await this.#run({ signal: undefined, budget: maxTasks, listen: false });
+    return count;
+  }
+
+  /**
+   * Stops claiming, lets running handlers finish, gives back what was not started, and resolves when
+   * all that is written. Handlers that outlast the grace period are aborted. Idempotent.
+   */
+  async stop(): Promise<void> {
+    if (this.#state === "new") this.#end();
+    if (this.#state === "starting" || this.#state === "running") {
+      this.#state = transition(this.#state, "stopping");
+      this.#claiming.abort();
+    }
+    await this.#ended.promise;
+  }
+
+  /** Stops without a grace period: handlers are aborted now, and their tasks given back. */
+  abort(): Promise<void> {
+    const stopped = this.stop();
+    this.#abort("the worker was told to abort");
+    return stopped;
+  }
+
+  /** Stops the worker at the end of an `await using` block. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  async #run({ signal, budget, listen }: Run): Promise<void> {
+    this.#state = transition(this.#state, "starting");
+    const stop = () => void this.stop();
+    if (signal?.aborted) stop();
+    signal?.addEventListener("abort", stop);
+    const { sql, release } = hold();
+    try {
+      const { runnables } = this.#definition;
+      const sites = await Promise.all(runnables.map(({ queue }) => visit(sql, queue)));
+      await this.#work(sites, new Slots(this.#definition.concurrencyLimit, budget), listen);
+    } finally {
+      signal?.removeEventListener("abort", stop);
+      await release();
+      this.#end();
+    }
+  }
+
+  /** From the first claim to the last result. */
+  async #work(sites: readonly Site[], slots: Slots, listen: boolean): Promise<void> {
+    const changed = new Wakeup();
+    const [claiming, working] = [this.#claiming.signal, this.#working.signal];
+    const host = { slots, events: this.#events, claiming, working, changed };
+    this.#lanes = this.#definition.runnables.map((runnable, i) => {
+      return new Lane(runnable, sites[i]!, this.#definition, host);
+    });
+    if (this.#state === "starting") this.#state = transition(this.#state, "running");
+    const loops = [...this.#lanes.map((lane) => lane.run()), this.#tidy()];
+    const ears = listen ? this.#lanes.map((lane) => this.#listen(lane)) : [];
+    await aborted(claiming);
+    await this.#finish(changed);
+    this.#working.abort();
+    await Promise.all([...loops, ...ears]);
+  }
+
+  /** Waits until nothing is held any more: first patiently, then with handlers aborted. */
+  async #finish(changed: Wakeup): Promise<void> {
+    await this.#settled(changed, this.#definition.graceMs);
+    await this.#settled(changed, this.#abort("the grace period of the worker's stop is over"));
+  }
+
+  #abort(reason: string): number {
+    for (const lane of this.#lanes) lane.abort(reason);
+    return flushMs;
+  }
+
+  async #settled(changed: Wakeup, withinMs: number): Promise<void> {
+    const end = now() + withinMs;
+    const held = () => this.#lanes.some((lane) => lane.held > 0);
+    while (held() && now() < end) await changed.wait(end - now());
+  }
+
+  /** Wakes a lane when a producer, or pgmq's own trigger, notifies; also after each reconnect. */
+  async #listen(lane: Lane): Promise<void> {
+    const { sql, tables } = lane.site;
+    try {
+      const wake = () => lane.wake();
+      const { unlisten } = await (sql as Sql).listen(tables.channel, wake, wake);
+      await aborted(this.#claiming.signal);
+      await unlisten();
+    } catch (error) {
+      if (!this.#claiming.signal.aborted) this.#events.emit("error", { queue: tables.name, error });
+    }
+  }
+
+  async #tidy(): Promise<void> {
+    const { pruneMs, pruneBatchSize: batchSize, pauseMs, runnables } = this.#definition;
+    if (pruneMs === null) return;
+    const queues = runnables.map(({ queue }) => queue);
+    const options = { intervalMs: pruneMs, batchSize, pauseMs };
+    await tidy(queues, options, this.#claiming.signal, this.#events);
+  }
+
+  /** Every lane must have looked in vain after the last result of any of them. */
+  #stopIfDrained(): void {
+    const last = Math.max(...this.#lanes.map((lane) => lane.settledAt));
+    const unsure = this.#lanes.filter((lane) => !(lane.emptyAt >= last));
+    for (const lane of unsure) lane.wake();
+    if (unsure.length === 0) void this.stop();
+  }
+
+  #end(): void {
+    this.#state = "stopped";
+    this.#ended.resolve();
+  }
+}
+
+/** What makes one kind of run differ from another. */
+interface Run {
+  readonly signal: AbortSignal | undefined;
+  /** How many tasks may be claimed. */
+  readonly budget: number;
+  /** Whether to listen for notifications. */
+  readonly listen: boolean;
+}
+
+/** Looks up a queue and its dead letter queue before anything is claimed. */
+async function visit(sql: Sql, { definition: { tables, letters } }: Queue): Promise<Site> {
+  const doing = `Cannot run a worker on "${tables.name}"`;
+  const site = await siteOf(sql, tables, doing);
+  if (letters) await siteOf(sql, letters, doing, tables.name);
+  return site;
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+}

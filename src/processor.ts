@@ -1,0 +1,247 @@
+/**
+ * Processors: what is done with the tasks of a queue.
+ *
+ * @module
+ */
+
+import * as v from "valibot";
+import type { Duration } from "./core/duration.ts";
+import { check } from "./core/input.ts";
+import { callable, count, duration, interval, parseOptions } from "./core/options.ts";
+import type { RetryStrategy } from "./core/retry.ts";
+import { InvalidTaskError, type RetryPolicy } from "./core/verdict.ts";
+import { Queue } from "./queue.ts";
+import { refuseUnsupported } from "./queue_options.ts";
+
+/** What a handler learns about its task besides the task itself. */
+export interface TaskContext {
+  /** The task's id. */
+  readonly id: number;
+  /** The number of this attempt: 1, and one more after every failed one. */
+  readonly attempt: number;
+  /** How many attempts the task gets in all. */
+  readonly maxAttempts: number;
+  /** Aborted when the timeout passes, the lease is lost, or the worker is told to abort. */
+  readonly signal: AbortSignal;
+  /** The queue's name. */
+  readonly queue: string;
+  /** The task's group, if it has one. */
+  readonly group: string | undefined;
+  /** All headers of the task. */
+  readonly headers: Readonly<Record<string, unknown>>;
+  /** When the task was put into the queue, by the database's clock. */
+  readonly enqueuedAt: Date;
+}
+
+/** Processes one task. Whatever it throws makes the attempt fail. */
+export type Handler<Output> = (task: Output, context: TaskContext) => unknown;
+
+/** An error class, whatever its constructor takes. */
+export type ErrorClass = abstract new (...parameters: never[]) => unknown;
+
+/** Options of {@linkcode processor}. */
+export interface ProcessorOptions<Output> {
+  /**
+   * How often a failed task is tried again: N retries are N + 1 attempts in all.
+   *
+   * @default 0
+   */
+  maxRetries?: number;
+  /**
+   * Which errors are worth a retry: classes, or a function that says so.
+   *
+   * @default every error
+   */
+  retryOn?: readonly ErrorClass[] | ((error: unknown) => boolean);
+  /**
+   * How long a failed task waits for its next attempt: a duration in seconds or with a unit, or a
+   * function of the failed attempt's number, such as `exponential()`.
+   *
+   * @default 0
+   */
+  retryDelay?: Duration | RetryStrategy;
+  /**
+   * How long one attempt may take, in seconds or with a unit. Then the signal is aborted and the
+   * attempt has failed, whether the handler listens or not.
+   *
+   * @default 60
+   */
+  timeout?: Duration;
+  /**
+   * The field of the task that receives its id as a string: the same for all attempts and redrives.
+   *
+   * @default none
+   */
+  idempotencyKey?: Extract<keyof Output, string>;
+}
+
+/** A processor's options, checked. */
+export interface ProcessorDefinition extends RetryPolicy {
+  readonly timeoutMs: number;
+  readonly idempotencyKey: string | undefined;
+}
+
+/** A processor: for workers to run, and callable by itself in unit tests. */
+export interface Processor<Input = never, Output = never> {
+  /**
+   * Checks a task and runs the handler on it, without a database, a timeout or retries.
+   *
+   * @throws {InvalidTaskError} if the task does not fit the queue's schema
+   */
+  (task: Input, context?: Partial<TaskContext>): Promise<void>;
+  /** The queue it processes. */
+  readonly queue: Queue<Input, Output>;
+  /** The checked options. @internal */
+  readonly definition: ProcessorDefinition;
+}
+
+const options = v.strictObject({
+  maxRetries: v.optional(count(0), 0),
+  retryOn: v.optional(
+    v.union([callable, v.array(callable)], "error classes or a function"),
+    () => () => true,
+  ),
+  retryDelay: v.optional(v.union([duration, callable], "a duration or a function"), 0),
+  timeout: v.optional(interval, 60),
+  idempotencyKey: v.optional(v.string("a field of the task")),
+});
+
+/**
+ * Says what is done with the tasks of a queue, with the defaults for everything else.
+ *
+ * @example A processor, run by hand as in a unit test
+ * ```ts
+ * import { createQueue, processor } from "@pgtq/pgtq";
+ *
+ * const greetings = createQueue<{ name: string }>("greetings");
+ * const greeted: string[] = [];
+ * const onGreeting = processor(greetings, (task) => {
+ *   greeted.push(task.name);
+ * });
+ * await onGreeting({ name: "Ada" });
+ * console.assert(greeted[0] === "Ada");
+ * ```
+ */
+export function processor<Input, Output>(
+  queue: Queue<Input, Output>,
+  handler: Handler<Output>,
+): Processor<Input, Output>;
+/**
+ * Says what is done with the tasks of a queue.
+ *
+ * @throws {TypeError} if an option is wrong
+ * @throws {PgtqError} `NOT_SUPPORTED` for `grouped`, `lifo` and `concurrencyLimit`, so far
+ *
+ * @example Three retries, ever further apart
+ * ```ts
+ * import { createQueue, exponential, processor } from "@pgtq/pgtq";
+ *
+ * const pages = createQueue<{ url: string }>("pages");
+ * export const onPage = processor(pages, {
+ *   maxRetries: 3,
+ *   retryDelay: exponential({ max: "5m" }),
+ *   timeout: "30s",
+ * }, async (task, { signal }) => {
+ *   await fetch(task.url, { signal });
+ * });
+ * ```
+ */
+export function processor<Input, Output>(
+  queue: Queue<Input, Output>,
+  options: ProcessorOptions<Output>,
+  handler: Handler<Output>,
+): Processor<Input, Output>;
+export function processor(
+  queue: Queue,
+  second: object | Handler<unknown>,
+  third?: Handler<unknown>,
+): Processor<unknown, unknown> {
+  const [given, handler] = typeof second === "function" ? [{}, second] : [second, third];
+  if (!(queue instanceof Queue)) {
+    throw new TypeError("processor needs a queue of createQueue first");
+  }
+  if (typeof handler !== "function") {
+    throw new TypeError(`The processor of "${queue.name}" needs a handler function`);
+  }
+  const definition = parse(queue.name, given);
+  const run = async (task: unknown, context: Partial<TaskContext> = {}) => {
+    const full = { ...unitTest(queue.name, definition), ...context };
+    await handle({ queue, definition, handler: handler as Handler<unknown> }, task, full);
+  };
+  return Object.defineProperties(run, {
+    queue: { value: queue, enumerable: true },
+    definition: { value: definition },
+    handler: { value: handler },
+    [brand]: { value: true },
+  }) as unknown as Processor<unknown, unknown>;
+}
+
+/** The parts of a processor that a worker needs. */
+export interface Runnable {
+  readonly queue: Queue;
+  readonly definition: ProcessorDefinition;
+  readonly handler: Handler<unknown>;
+}
+
+/** Shared by all copies of the library, as a module may import another one than the worker. */
+const brand = Symbol.for("pgtq.processor");
+
+/** Whether a value is a processor, of whatever copy of the library. */
+export function isProcessor(value: unknown): value is Processor {
+  return typeof value === "function" && brand in value;
+}
+
+/** Checks a task as it came from the queue, and runs the handler on it. */
+export async function handle(
+  { queue, definition, handler }: Runnable,
+  message: unknown,
+  context: TaskContext,
+  key: string = String(context.id),
+): Promise<void> {
+  const { idempotencyKey } = definition;
+  const keyed = idempotencyKey !== undefined && typeof message === "object" && message !== null
+    ? { ...message, [idempotencyKey]: key }
+    : message;
+  const checked = await check(queue.definition.schema, keyed);
+  if ("problem" in checked) throw new InvalidTaskError(checked.problem);
+  await handler(checked.value, context);
+}
+
+function parse(name: string, given: object): ProcessorDefinition {
+  const where = `the processor of "${name}"`;
+  refuseUnsupported(given, ["grouped", "lifo", "concurrencyLimit"], where);
+  const { maxRetries, retryOn, retryDelay, timeout, idempotencyKey } = parseOptions(
+    options,
+    given,
+    where,
+  );
+  return {
+    maxRetries,
+    retryOn: decider(retryOn),
+    retryDelay: typeof retryDelay === "number"
+      ? () => retryDelay / 1000
+      : retryDelay as RetryStrategy,
+    timeoutMs: timeout,
+    idempotencyKey,
+  };
+}
+
+function decider(retryOn: unknown): (error: unknown) => boolean {
+  if (!Array.isArray(retryOn)) return retryOn as (error: unknown) => boolean;
+  const classes = retryOn as readonly ErrorClass[];
+  return (error) => classes.some((type) => error instanceof type);
+}
+
+/** The context of a processor that is called by itself. */
+function unitTest(queue: string, definition: ProcessorDefinition): TaskContext {
+  return {
+    id: 0,
+    attempt: 1,
+    maxAttempts: definition.maxRetries + 1,
+    signal: new AbortController().signal,
+    queue,
+    group: undefined,
+    headers: {},
+    enqueuedAt: new Date(0),
+  };
+}

@@ -1,0 +1,169 @@
+/**
+ * What can be said about a queue and about a task on its way in.
+ *
+ * @module
+ */
+
+import * as v from "valibot";
+import type { Duration } from "./core/duration.ts";
+import { PgtqError } from "./core/errors.ts";
+import type { StandardSchemaV1 } from "./core/input.ts";
+import { callable, count, duration, parseOptions } from "./core/options.ts";
+import type { Retention } from "./db/archive.ts";
+import type { Queryable } from "./db/connection.ts";
+import { type Tables, tablesOf } from "./db/tables.ts";
+
+/** What an archive keeps; the rest is pruned by workers. */
+export interface ArchiveOptions {
+  /**
+   * Prune what was archived longer ago than this.
+   *
+   * @default never
+   */
+  ttl?: Duration;
+  /**
+   * Keep only this many of the newest rows.
+   *
+   * @default all
+   */
+  limit?: number;
+}
+
+/** Options of `createQueue`. */
+export interface QueueOptions<Input> {
+  /**
+   * The group of a task, for queues that are processed in order within groups.
+   *
+   * @default no group
+   */
+  group?: (task: Input) => string | undefined;
+  /**
+   * Whether finished tasks go to the archive, and what it keeps.
+   *
+   * @default true
+   */
+  archive?: boolean | ArchiveOptions;
+  /**
+   * Whether tasks that fail for good become dead letters, and in which queue.
+   *
+   * @default true, in `${name}_dlq`
+   */
+  dlq?: boolean | string;
+  /**
+   * Whether redriven dead letters go to the archive of the dead letter queue, and what it keeps.
+   *
+   * @default true
+   */
+  dlqArchive?: boolean | ArchiveOptions;
+}
+
+/** Options of `enqueue`. */
+export interface EnqueueOptions {
+  /**
+   * The group of the task.
+   *
+   * @default what the queue's `group` function returns
+   */
+  group?: string;
+  /**
+   * The task becomes due after this: seconds, or a string with a unit.
+   *
+   * @default 0
+   */
+  delay?: Duration;
+  /**
+   * The task becomes due at this time; with `delay` as well, that much later.
+   *
+   * @default now
+   */
+  at?: Date;
+  /**
+   * Headers of your own, as JSON. Names starting with `x-pgtq-` are the library's.
+   *
+   * @default none
+   */
+  headers?: Readonly<Record<string, unknown>>;
+  /**
+   * A transaction of yours: the task exists once that commits.
+   *
+   * @default a statement of its own
+   */
+  sql?: Queryable;
+}
+
+/** A queue's options, checked. */
+export interface QueueDefinition {
+  readonly tables: Tables;
+  readonly letters: Tables | undefined;
+  /** `undefined` if finished tasks are deleted. */
+  readonly archive: Retention | undefined;
+  /** `undefined` if redriven dead letters are deleted. */
+  readonly lettersArchive: Retention | undefined;
+  readonly schema: StandardSchemaV1 | undefined;
+  readonly group: ((task: unknown) => unknown) | undefined;
+}
+
+const archive = v.optional(
+  v.union([
+    v.boolean(),
+    v.strictObject({ ttl: v.optional(duration), limit: v.optional(count(0)) }),
+  ], "a boolean or { ttl, limit } with a duration and a whole number of at least 0"),
+  true,
+);
+
+const queueOptions = v.strictObject({
+  input: v.optional(v.custom<StandardSchemaV1>(
+    (value) => (value as StandardSchemaV1 | null)?.["~standard"] !== undefined,
+    "a schema of a library that speaks Standard Schema",
+  )),
+  group: v.optional(callable),
+  archive,
+  dlq: v.optional(v.union([v.boolean(), v.string()], "a boolean or a queue name"), true),
+  dlqArchive: archive,
+});
+
+/** Checks the options of a queue. */
+export function parseQueueOptions(name: string, options: unknown): QueueDefinition {
+  const tables = tablesOf(name);
+  const { input, group, dlq, ...rest } = parseOptions(queueOptions, options, `queue "${name}"`);
+  const letters = dlq === true ? `${name}_dlq` : dlq || undefined;
+  return {
+    tables,
+    letters: letters === undefined ? undefined : tablesOf(letters),
+    archive: retention(rest.archive),
+    lettersArchive: retention(rest.dlqArchive),
+    schema: input,
+    group: group as ((task: unknown) => unknown) | undefined,
+  };
+}
+
+function retention(option: boolean | { ttl?: number; limit?: number }): Retention | undefined {
+  if (option === false) return undefined;
+  const { ttl, limit } = option === true ? {} : option;
+  return { ttlMs: ttl, limit };
+}
+
+const enqueueOptions = v.strictObject({
+  group: v.optional(v.string("a string")),
+  delay: v.optional(duration, 0),
+  at: v.optional(v.date("a valid Date")),
+  headers: v.optional(v.record(
+    v.pipe(v.string(), v.check((name) => !name.startsWith("x-pgtq-"), "a name of your own")),
+    v.unknown(),
+    "an object",
+  )),
+  sql: v.optional(v.custom<Queryable>((value) => typeof value === "function", "a transaction")),
+});
+
+/** Checks the options of `enqueue`. */
+export function parseEnqueueOptions(name: string, options: object) {
+  refuseUnsupported(options, ["key"], `enqueue to "${name}"`);
+  return parseOptions(enqueueOptions, options, `enqueue to "${name}"`);
+}
+
+/** Options that are part of the design but don't work yet must not be ignored silently. */
+export function refuseUnsupported(options: object, names: readonly string[], where: string): void {
+  const name = names.find((name) => name in options);
+  if (name === undefined) return;
+  throw new PgtqError("NOT_SUPPORTED", `Cannot use ${name} in ${where} as it is not supported yet`);
+}
