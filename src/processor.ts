@@ -82,7 +82,7 @@ export interface ProcessorDefinition extends RetryPolicy {
 }
 
 /** A processor: for workers to run, and callable by itself in unit tests. */
-export interface Processor<Input = never, Output = never> {
+export interface Processor<Input = never, Output = unknown> {
   /**
    * Checks a task and runs the handler on it, without a database, a timeout or retries.
    *

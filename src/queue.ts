@@ -17,7 +17,12 @@ import type { Tables } from "./db/tables.ts";
 import {
   type EnqueueOptions,
   parseEnqueueOptions,
+  parseId,
+  parseListOptions,
+  parsePage,
+  parsePruneOptions,
   parseQueueOptions,
+  parseRedriveOptions,
   type QueueDefinition,
   type QueueOptions,
 } from "./queue_options.ts";
@@ -120,17 +125,21 @@ export class Queue<Input = unknown, Output = Input> {
       }
       return ids;
     };
-    if (sql || chunks.length < 2) return await insert(sql ?? connection());
-    return await connection().begin(insert) as number[];
+    const target = sql ?? connection();
+    // A transaction of the caller's is all or none by itself; a pool has to begin one.
+    if (chunks.length < 2 || !("begin" in target)) return await insert(target);
+    return await (target as Sql).begin(insert) as number[];
   }
 
   /** Makes one dead letter a task again; returns the new task's id, `undefined` if it is gone. */
   async redrive(id: number): Promise<number | undefined> {
+    parseId(id);
     return (await this.#redrive({ first: id, last: id, limit: 1 }))[0];
   }
 
   /** Makes dead letters tasks again, oldest first; returns how many. */
-  async redriveAll({ limit = Infinity }: { limit?: number } = {}): Promise<number> {
+  async redriveAll(options: { limit?: number } = {}): Promise<number> {
+    const { limit } = parseRedriveOptions(this.name, options);
     const last = await dead.newestLetter(connection(), lettersOf(this.definition));
     let count = 0;
     while (count < limit) {
@@ -148,21 +157,22 @@ export class Queue<Input = unknown, Output = Input> {
   }
 
   /** Lists tasks by id without claiming them; without a state all that have not finished. */
-  list(options: Page & { state?: TaskState } = {}): Promise<admin.ListedTask[]> {
-    const { state, limit = 100, after = 0 } = options;
-    const tables = state === "dead" ? lettersOf(this.definition) : this.definition.tables;
-    return admin.list(connection(), tables, { state, limit, after });
+  async list(options: Page & { state?: TaskState } = {}): Promise<admin.ListedTask[]> {
+    const page = parseListOptions(this.name, options);
+    return await admin.list(connection(), this.definition, page);
   }
 
   /** Takes a task out that waits; it is archived as failed. `false` if it runs or is not there. */
   async cancel(id: number): Promise<boolean> {
+    parseId(id);
     const { tables, archive } = this.definition;
     const site = await siteOf(connection(), tables, `Cannot cancel task ${id} of "${this.name}"`);
     return admin.cancel(site, { id, archive: archive !== undefined });
   }
 
   /** Prunes both archives by their `ttl` and `limit` now; returns how many rows are gone. */
-  async prune({ batchSize = chunkSize, signal }: PruneOptions = {}): Promise<number> {
+  async prune(options: PruneOptions = {}): Promise<number> {
+    const { batchSize, signal } = parsePruneOptions(this.name, options);
     const { tables, letters, archive, lettersArchive } = this.definition;
     let count = await prune(connection(), tables, archive, batchSize, signal);
     if (letters) count += await prune(connection(), letters, lettersArchive, batchSize, signal);
@@ -181,7 +191,13 @@ export class Queue<Input = unknown, Output = Input> {
     if ("problem" in checked) throw this.#invalid(checked.problem);
     const key = group ?? groupOf?.(task);
     const all = key === undefined ? headers : { ...headers, [header.group]: String(key) };
-    return { message: json.text, headers: all ? JSON.stringify(all) : null };
+    return { message: json.text, headers: all ? this.#headers(all) : null };
+  }
+
+  #headers(headers: object): string {
+    const json = toJson(headers);
+    if ("text" in json) return json.text;
+    throw new TypeError(`Wrong option of enqueue to "${this.name}": headers: ${json.problem}`);
   }
 
   #invalid(problem: string): PgtqError {
@@ -192,7 +208,12 @@ export class Queue<Input = unknown, Output = Input> {
   async #redrive(range: dead.Range): Promise<number[]> {
     const { tables, lettersArchive } = this.definition;
     const letters = lettersOf(this.definition);
-    const site = await siteOf(connection(), letters, `Cannot redrive to "${this.name}"`);
+    const site = await siteOf(
+      connection(),
+      letters,
+      `Cannot redrive to "${this.name}"`,
+      this.name,
+    );
     return dead.redrive(tables, site, range, lettersArchive !== undefined);
   }
 }
@@ -227,9 +248,10 @@ export class DeadLetters {
    *
    * @throws {PgtqError} `MISSING_QUEUE` if the queue was defined with `dlq: false`
    */
-  list({ limit = 100, after = 0 }: Page = {}): Promise<dead.DeadLetter[]> {
-    const letters = lettersOf(this.#definition);
-    return dead.listDead(connection(), this.#definition.tables, letters, { limit, after });
+  async list(options: Page = {}): Promise<dead.DeadLetter[]> {
+    const { tables } = this.#definition;
+    const page = parsePage(`the dead letters of "${tables.name}"`, options);
+    return await dead.listDead(connection(), tables, lettersOf(this.#definition), page);
   }
 }
 

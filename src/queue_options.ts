@@ -5,7 +5,7 @@
  */
 
 import * as v from "valibot";
-import type { Duration } from "./core/duration.ts";
+import { type Duration, shown } from "./core/duration.ts";
 import { PgtqError } from "./core/errors.ts";
 import type { StandardSchemaV1 } from "./core/input.ts";
 import { callable, count, duration, parseOptions } from "./core/options.ts";
@@ -126,15 +126,23 @@ const queueOptions = v.strictObject({
 export function parseQueueOptions(name: string, options: unknown): QueueDefinition {
   const tables = tablesOf(name);
   const { input, group, dlq, ...rest } = parseOptions(queueOptions, options, `queue "${name}"`);
-  const letters = dlq === true ? `${name}_dlq` : dlq || undefined;
   return {
     tables,
-    letters: letters === undefined ? undefined : tablesOf(letters),
+    letters: dlq === false ? undefined : lettersOf(tables, dlq === true ? `${name}_dlq` : dlq),
     archive: retention(rest.archive),
     lettersArchive: retention(rest.dlqArchive),
     schema: input,
     group: group as ((task: unknown) => unknown) | undefined,
   };
+}
+
+function lettersOf(tables: Tables, name: string): Tables {
+  const letters = tablesOf(name);
+  if (letters.queue !== tables.queue) return letters;
+  throw new PgtqError(
+    "INVALID_NAME",
+    `Cannot keep the dead letters of "${tables.name}" in "${name}" as that is the queue itself`,
+  );
 }
 
 function retention(option: boolean | { ttl?: number; limit?: number }): Retention | undefined {
@@ -166,4 +174,46 @@ export function refuseUnsupported(options: object, names: readonly string[], whe
   const name = names.find((name) => name in options);
   if (name === undefined) return;
   throw new PgtqError("NOT_SUPPORTED", `Cannot use ${name} in ${where} as it is not supported yet`);
+}
+
+const page = { limit: v.optional(count(0), 100), after: v.optional(count(0), 0) };
+const states = ["queued", "delayed", "processing", "dead", "archived"] as const;
+const pageOptions = v.strictObject(page);
+const listOptions = v.strictObject({
+  ...page,
+  state: v.optional(v.picklist(states, `one of ${states.join(", ")}`)),
+});
+const pruneOptions = v.strictObject({
+  batchSize: v.optional(count(1), 1000),
+  signal: v.optional(v.instance(AbortSignal, "an AbortSignal")),
+});
+const redriveOptions = v.strictObject({
+  limit: v.optional(v.union([v.literal(Infinity), count(0)], "a whole number"), Infinity),
+});
+
+/** Checks which part of a listing to return. */
+export function parsePage(where: string, options: unknown) {
+  return parseOptions(pageOptions, options, `list of ${where}`);
+}
+
+/** Checks the options of `list`. */
+export function parseListOptions(name: string, options: unknown) {
+  const { state, ...page } = parseOptions(listOptions, options, `list of "${name}"`);
+  return { state, ...page };
+}
+
+/** Checks the options of `prune`. */
+export function parsePruneOptions(name: string, options: unknown) {
+  return parseOptions(pruneOptions, options, `prune of "${name}"`);
+}
+
+/** Checks the options of `redriveAll`. */
+export function parseRedriveOptions(name: string, options: unknown) {
+  return parseOptions(redriveOptions, options, `redriveAll of "${name}"`);
+}
+
+/** Checks a task's id, which a program may have read from anywhere. */
+export function parseId(id: unknown): void {
+  if (Number.isSafeInteger(id)) return;
+  throw new TypeError(`A task id must be a whole number: current value is ${shown(id)}`);
 }

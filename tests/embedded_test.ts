@@ -135,14 +135,21 @@ describe("a kept server", () => {
 
   it("outlives a killed starter and goes with the next user", limit, async () => {
     const dataDir = folder("killed starter");
-    const starter = await startUser(dataDir);
-    starter.child.kill("SIGKILL");
-    await starter.ended;
+    const kills: ((pid: number) => void)[] = [
+      (pid) => process.kill(pid, "SIGKILL"),
+      // What Ctrl-C in a terminal does.
+      (pid) => process.kill(-pid, "SIGINT"),
+    ];
+    for (const kill of kills) {
+      const starter = await startUser(dataDir);
+      kill(starter.child.pid!);
+      await starter.ended;
 
-    const next = await startEmbedded({ dataDir });
-    assert.equal(next.url, starter.url);
-    await next.stop();
-    assertNoServer(dataDir);
+      const next = await startEmbedded({ dataDir });
+      assert.equal(next.url, starter.url);
+      await next.stop();
+      assertNoServer(dataDir);
+    }
   });
 
   it("starts in spite of what a killed starter left halfway", limit, async () => {
@@ -306,6 +313,7 @@ async function startUser(dataDir: string, end = "stop"): Promise<User> {
   const args = "Deno" in globalThis ? ["run", "-A", program] : [program];
   const child = spawn(process.execPath, [...args, dataDir, end], {
     stdio: ["pipe", "pipe", "inherit"],
+    detached: true,
   });
   const ended = once(child, "close").then(([code]) => code);
   const [url] = await once(createInterface({ input: child.stdout }), "line");

@@ -48,6 +48,17 @@ function withUnit(text: unknown): number {
 
 /** A value as an error message shows it: strings in quotes, and never a page of it. */
 export function shown(value: unknown): string {
-  const text = typeof value === "string" ? JSON.stringify(value) : String(value);
+  const text = textOf(value);
   return text.length > 100 ? `${text.slice(0, 100)}…` : text;
+}
+
+/** Objects without a text of their own show what they hold; some can't even do that. */
+function textOf(value: unknown): string {
+  try {
+    const text = String(value);
+    const asJson = typeof value === "string" || Array.isArray(value) || text === "[object Object]";
+    return asJson ? JSON.stringify(value) ?? text : text;
+  } catch {
+    return `an unprintable ${typeof value}`;
+  }
 }

@@ -38,12 +38,18 @@ function line(issue: DetailedIssue): string {
   return keys.length > 0 ? `${keys.join(".")}: ${text}` : text;
 }
 
+/** JSON that `jsonb` refuses: these escapes, unless their backslash is itself escaped. */
+const unstorable = /(?<!\\)(?:\\\\)*\\u(0000|d[89a-f]..)/;
+
 /** A task as the JSON text that travels, or what keeps it from travelling. */
 export function toJson(task: unknown): { readonly text: string } | { readonly problem: string } {
   try {
     const text = JSON.stringify(task);
     if (text === undefined) return { problem: `expected JSON, received ${shown(task)}` };
-    return { text };
+    const [, escaped] = unstorable.exec(text) ?? [];
+    if (escaped === undefined) return { text };
+    const what = escaped === "0000" ? "a NUL character" : "half a surrogate pair";
+    return { problem: `expected text that Postgres can store, received ${what}` };
   } catch (error) {
     return { problem: error instanceof Error ? error.message : String(error) };
   }

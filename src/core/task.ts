@@ -88,8 +88,10 @@ export function attemptOf(delivery: Delivery): number {
 
 /** How many earlier deliveries ended without a word: neither settled nor given back. */
 export function crashesOf(delivery: Delivery): number {
-  const releases = Number(delivery.headers[header.releases]) || 0;
-  return delivery.deliveries - 1 - errorsOf(delivery.headers).length - releases;
+  // Counted as the statements do: what is no plain number has been put there by somebody else.
+  const releases = String(delivery.headers[header.releases]);
+  const released = /^\d{1,9}$/.test(releases) ? Number(releases) : 0;
+  return delivery.deliveries - 1 - errorsOf(delivery.headers).length - released;
 }
 
 /** The id that stays the same through retries and redrives, for idempotency keys. */

@@ -108,8 +108,16 @@ function retry(error: unknown, attempt: number, policy: RetryPolicy): Verdict {
 
 /** An error as one text of bounded length, without its stack: what is kept with the task. */
 export function describe(error: unknown): string {
-  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  return text.slice(0, maxErrorLength).replaceAll("\0", "\uFFFD").toWellFormed();
+  return textOf(error).slice(0, maxErrorLength).replaceAll("\0", "\uFFFD").toWellFormed();
+}
+
+/** Handlers may throw what has no text; that must not keep the result from being written. */
+function textOf(error: unknown): string {
+  try {
+    return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  } catch {
+    return `an unprintable ${typeof error}`;
+  }
 }
 
 /** Long enough for any message worth reading; a page of HTML in an error isn't. */

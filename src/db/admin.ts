@@ -14,7 +14,7 @@ import {
   type TaskState,
 } from "../core/task.ts";
 import { query, type Queryable, type Sql } from "./connection.ts";
-import { errors, headers, moved, processing } from "./fragments.ts";
+import { errors, headers, lettersOf, moved, processing } from "./fragments.ts";
 import type { Site } from "./site.ts";
 import type { Tables } from "./tables.ts";
 import { readable } from "./trouble.ts";
@@ -118,6 +118,15 @@ function bounded(table: string, where: string): string {
     )) end from (select from ${table} t where ${where} limit ${counted + 1}) first_rows)`;
 }
 
+/** The dead letters of a queue among the first in their table, which it may share with others. */
+function boundedLetters(tables: Tables, letters: Tables): string {
+  return `(select case when count(*) <= ${counted} then count(*) filter (where ${
+    lettersOf(tables)
+  }) else greatest(count(*), (
+      select reltuples::bigint from pg_class where oid = '${letters.queue}'::regclass
+    )) end from (select message from ${letters.queue} limit ${counted + 1}) t)`;
+}
+
 /** Counts a queue. */
 export async function stats(
   sql: Queryable,
@@ -130,7 +139,7 @@ export async function stats(
     select ${bounded(tables.queue, due)} as queued,
       ${bounded(tables.queue, `${hidden} and not (${processing})`)} as delayed,
       ${bounded(tables.queue, processing)} as processing,
-      ${letters ? bounded(letters.queue, "true") : 0} as dead,
+      ${letters ? boundedLetters(tables, letters) : 0} as dead,
       ${bounded(tables.archive, "true")} as archived,
       (select extract(epoch from clock_timestamp() - min(vt))::float8 from ${tables.queue} t
         where ${due}) as age`;
@@ -154,28 +163,42 @@ interface ListedRow {
   readonly visible: Date | string;
   readonly state: TaskState;
   readonly message: unknown;
+  readonly errors: unknown;
   readonly headers: unknown;
 }
 
-const conditions: Readonly<Record<string, string>> = {
-  queued: `t.vt <= (select clock_timestamp())`,
-  delayed: `t.vt > (select clock_timestamp()) and not (${processing})`,
-  processing,
-  archived: "true",
-};
+/** Which rows are in a state, and in which table. */
+function rowsIn(state: TaskState | undefined, tables: Tables, letters: Tables | undefined): string {
+  const { queue, archive } = tables;
+  switch (state) {
+    case "queued":
+      return `${queue} t where t.vt <= (select clock_timestamp())`;
+    case "delayed":
+      return `${queue} t where t.vt > (select clock_timestamp()) and not (${processing})`;
+    case "processing":
+      return `${queue} t where ${processing}`;
+    case "archived":
+      return `${archive} t where true`;
+    case "dead":
+      return letters ? `${letters.queue} t where ${lettersOf(tables)}` : `${queue} t where false`;
+    case undefined:
+      return `${queue} t where true`;
+  }
+}
 
-/** Lists tasks in one state by id, those above `after`; without a state all that are not archived. */
+/** Lists tasks in one state by id, those above `after`; without a state all that are not finished. */
 export async function list(
   sql: Queryable,
-  tables: Tables,
+  { tables, letters }: { tables: Tables; letters: Tables | undefined },
   { state, limit, after }: { state: TaskState | undefined; limit: number; after: number },
 ): Promise<ListedTask[]> {
-  const archived = state === "archived";
+  const dead = state === "dead";
   const text = `
     select t.msg_id as id, t.read_ct as deliveries, t.enqueued_at as enqueued, t.vt as visible,
-      t.message, t.headers, ${archived ? "'archived'" : stateOf} as state
-    from ${archived ? tables.archive : tables.queue} t
-    where t.msg_id > $1::bigint and ${state ? conditions[state] : "true"}
+      ${dead ? "t.message -> 'message' as message" : "t.message"}, t.headers,
+      ${dead ? "t.message -> 'errors'" : `t.headers -> '${header.errors}'`} as errors,
+      ${dead || state === "archived" ? `'${state}'` : stateOf} as state
+    from ${rowsIn(state, tables, letters)} and t.msg_id > $1::bigint
     order by t.msg_id limit $2::int`;
   const doing = `Cannot list the tasks of "${tables.name}"`;
   return (await query<ListedRow>(sql, text, [after, limit], doing)).map(toListed);
@@ -191,7 +214,7 @@ function toListed(row: ListedRow): ListedTask {
     state: row.state,
     task: row.message,
     group: groupOf(headers),
-    errors: errorsOf(headers),
+    errors: errorsOf({ [header.errors]: row.errors }),
     deliveries: row.deliveries,
     enqueuedAt: new Date(row.enqueued),
     visibleAt: new Date(row.visible),

@@ -65,9 +65,7 @@ export function setup(options: SetupOptions): void {
  * ```
  */
 export async function close(): Promise<void> {
-  const old = pool;
-  pool = undefined;
-  if (old?.owned) await old.sql.end({ timeout: 5 });
+  await end(5);
 }
 
 /** The pool in use, opened if need be. */
@@ -84,7 +82,8 @@ export function hold(): { sql: Sql; release(): Promise<void> } {
   held.users++;
   const release = async () => {
     held.users--;
-    if (held.users === 0 && held.owned && pool === held) await close();
+    // Nothing of ours is under way by now; after a broken connection the driver may wait in vain.
+    if (held.users === 0 && pool === held) await end(1);
   };
   return { sql: held.sql, release };
 }
@@ -104,6 +103,13 @@ export async function query<Row extends object>(
   } catch (error) {
     throw readable(error, doing, sql);
   }
+}
+
+/** `timeout`: how many seconds statements under way get. */
+async function end(timeout: number): Promise<void> {
+  const old = pool;
+  pool = undefined;
+  if (old?.owned) await old.sql.end({ timeout });
 }
 
 function open(): Pool {

@@ -7,7 +7,7 @@
 import { header, headersOf, passingHeaders, type Receipt, taskId } from "../core/task.ts";
 import { ids } from "./broker.ts";
 import { query, type Queryable } from "./connection.ts";
-import { errors, headers, held, moved } from "./fragments.ts";
+import { errors, headers, held, lettersOf, moved } from "./fragments.ts";
 import type { Site } from "./site.ts";
 import type { Tables } from "./tables.ts";
 
@@ -106,10 +106,10 @@ export async function listDead(
   { limit, after }: { limit: number; after: number },
 ): Promise<DeadLetter[]> {
   const text = `
-    select msg_id as id, message, headers, enqueued_at as died from ${letters.queue}
-    where msg_id > $1::bigint and message ->> 'queue_name' = $2 order by msg_id limit $3::int`;
+    select msg_id as id, message, headers, enqueued_at as died from ${letters.queue} t
+    where msg_id > $1::bigint and ${lettersOf(tables)} order by msg_id limit $2::int`;
   const doing = `Cannot list the dead letters of "${tables.name}"`;
-  const rows = await query<LetterRow>(sql, text, [after, tables.name, limit], doing);
+  const rows = await query<LetterRow>(sql, text, [after, limit], doing);
   return rows.map(({ id, message, headers, died }) => ({
     id: taskId(id),
     taskId: taskId(message["msg_id"]),
@@ -140,8 +140,8 @@ export async function redrive(
   const { sql, tables: letters } = site;
   const text = `
     with chosen as (
-      select msg_id from ${letters.queue}
-      where msg_id between $1::bigint and $2::bigint and message ->> 'queue_name' = $4
+      select msg_id from ${letters.queue} t
+      where msg_id between $1::bigint and $2::bigint and ${lettersOf(tables)}
       order by msg_id limit $3::int for update
     ), gone as (
       delete from ${letters.queue} t using chosen where t.msg_id = chosen.msg_id returning t.*
@@ -156,7 +156,7 @@ export async function redrive(
     )${archive ? archivedLetters(site) : ""}
     select msg_id as id, pg_notify('${tables.channel}', '') from new order by msg_id`;
   const doing = `Cannot redrive to "${tables.name}"`;
-  return [...ids(await query(sql, text, [first, last, limit, tables.name], doing))];
+  return [...ids(await query(sql, text, [first, last, limit], doing))];
 }
 
 function archivedLetters({ tables, lastReadAt }: Site): string {

@@ -5,6 +5,7 @@
  */
 
 import { header } from "../core/task.ts";
+import type { Tables } from "./tables.ts";
 
 /** The headers as an object, whatever a producer has put there. */
 export const headers = `case when jsonb_typeof(t.headers) = 'object' then t.headers else '{}' end`;
@@ -27,6 +28,11 @@ export const held = `t.msg_id = r.id and t.read_ct = r.deliveries
 /** Is in the hands of a worker, or was when the worker crashed: hidden by an unsettled delivery. */
 export const processing = `t.vt > (select clock_timestamp()) and t.read_ct > 0
     and (t.headers ->> '${header.settled}') is distinct from t.read_ct::text`;
+
+/** The dead letters of one queue: others may share the table, and its name has many spellings. */
+export function lettersOf({ name }: Tables): string {
+  return `lower(t.message ->> 'queue_name') = lower('${name}'::text)`;
+}
 
 /** The columns that a row keeps when it moves to the archive, each with this prefix. */
 export function moved(lastReadAt: boolean, prefix = ""): string {

@@ -66,7 +66,7 @@ export async function look(sql: Queryable): Promise<Found> {
       union all
       select c.relname || '.' || a.attname
       from pgmq join pg_class c on c.relnamespace = pgmq.oid join pg_attribute a on a.attrelid = c.oid
-      where c.relname in ('meta', 'message_record') and not a.attisdropped
+      where c.relname in ('meta', 'message_record')
     )
     select
       exists (

@@ -92,14 +92,14 @@ export async function packageRoot(name: string): Promise<string> {
 
 /** Builds under another name and renames, so that no other process ever sees half a copy. */
 async function materialise(root: string, folder: string): Promise<void> {
-  await mkdir(dirname(folder), { recursive: true, mode: 0o755 });
+  await mkdir(dirname(folder), { recursive: true });
   const build = await mkdtemp(`${folder}-`);
   try {
     await cp(join(root, "native"), join(build, "native"), { recursive: true });
     await link(build);
-    for (const name of ["", ...await readdir(build, { recursive: true })]) {
-      await chmod(join(build, name), 0o755);
-    }
+    // Packages come without the x bit here and there, and umasks differ.
+    const names = await readdir(build, { recursive: true });
+    for (const name of ["..", "", ...names]) await chmod(join(build, name), 0o755);
     await rename(build, folder);
   } catch (error) {
     await rm(build, { recursive: true, force: true });

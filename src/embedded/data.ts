@@ -5,6 +5,7 @@
  */
 
 import {
+  chmod,
   chown,
   mkdir,
   mkdtemp,
@@ -24,6 +25,9 @@ import { alive } from "./users.ts";
 
 /** Where root keeps the data of a folder that "nobody" can't reach, such as one below `/root`. */
 const ROOTS_DATA = "/var/lib/pgtq";
+
+/** No password, as only this machine gets in, and the same sort order on all machines. */
+const INITDB = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"];
 
 /** The real path of the data in the folder `home`, made by `initdb` the first time. */
 export async function dataIn(home: string, bin: string): Promise<string> {
@@ -51,17 +55,7 @@ async function create(home: string, data: string, bin: string): Promise<void> {
   await rm(draft, { recursive: true, force: true });
   await mkdir(draft, { mode: 0o700 });
   if (UID === 0) await chown(draft, NOBODY, NOBODY);
-  const locale = ["-E", "UTF8", "--locale=C"];
-  await run(join(bin, "initdb"), [
-    "-D",
-    draft,
-    "-U",
-    "postgres",
-    "-A",
-    "trust",
-    "--no-sync",
-    ...locale,
-  ]);
+  await run(join(bin, "initdb"), ["-D", draft, ...INITDB]);
   await rm(data, { force: true });
   if (near) await rename(draft, data);
   else await symlink(draft, data);
@@ -77,7 +71,9 @@ async function reachable(folder: string): Promise<boolean> {
 
 /** A new place for data. The symbolic link to it is the note that it's here. */
 async function farPlace(): Promise<string> {
-  await mkdir(ROOTS_DATA, { recursive: true, mode: 0o755 });
+  await mkdir(ROOTS_DATA, { recursive: true });
+  // Whatever the umask is.
+  await chmod(ROOTS_DATA, 0o755);
   return await mkdtemp(join(ROOTS_DATA, "data-"));
 }
 

@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { PgtqError } from "../core/errors.ts";
 import { oneLine, run, SPAWN } from "./child.ts";
+import { running } from "./data.ts";
 import { listen } from "./lock.ts";
 
 /** What a server is started with. */
@@ -36,7 +37,7 @@ export async function launch(options: Launch): Promise<number> {
   for (let left = TRIES;; left--) {
     const port = options.port ?? await freePort();
     const refusal = await startOn(port, options);
-    if (refusal === undefined) return port;
+    if (refusal === undefined) return await settled(port, options.data);
     const taken = PORT_TAKEN.exec(refusal);
     const passing = taken ? options.port === undefined : PASSING.test(refusal);
     if (passing && left > 0) continue;
@@ -47,6 +48,12 @@ export async function launch(options: Launch): Promise<number> {
         : `Cannot start Postgres on ${options.data}: ${refusal}`,
     );
   }
+}
+
+/** Postgres logs that it is ready a moment before it writes so where the next user looks. */
+async function settled(port: number, data: string): Promise<number> {
+  while ((await running(data))?.ready === false);
+  return port;
 }
 
 /** One try: resolves when the server takes queries, or to its last words. */

@@ -29,15 +29,17 @@ const maxClaim = 1000;
 /** The slots of one worker. */
 export class Slots {
   readonly #limit: number;
+  readonly #claiming: AbortSignal;
   readonly #tenants: Tenant[] = [];
   #running = 0;
   /** How many more tasks may be claimed. */
   #budget: number;
 
-  /** `limit` tasks run at once; `budget` in all. */
-  constructor(limit: number, budget: number) {
+  /** `limit` tasks run at once, `budget` in all, and none starts once `claiming` is aborted. */
+  constructor(limit: number, budget: number, claiming: AbortSignal) {
     this.#limit = limit;
     this.#budget = budget;
+    this.#claiming = claiming;
   }
 
   /** Adds a lane. */
@@ -75,7 +77,7 @@ export class Slots {
 
   /** Starts buffered tasks while slots are free, one of each lane in turn. */
   fill(): void {
-    while (this.#running < this.#limit) {
+    while (this.#running < this.#limit && !this.#claiming.aborted) {
       const next = this.#tenants.findIndex(({ buffered }) => buffered > 0);
       if (next < 0) return;
       const [tenant] = this.#tenants.splice(next, 1);

@@ -159,7 +159,7 @@ export class Worker implements AsyncDisposable {
     try {
       const { runnables } = this.#definition;
       const sites = await Promise.all(runnables.map(({ queue }) => visit(sql, queue)));
-      await this.#work(sites, new Slots(this.#definition.concurrencyLimit, budget), listen);
+      await this.#work(sites, budget, listen);
     } finally {
       signal?.removeEventListener("abort", stop);
       await release();
@@ -168,9 +168,10 @@ export class Worker implements AsyncDisposable {
   }
 
   /** From the first claim to the last result. */
-  async #work(sites: readonly Site[], slots: Slots, listen: boolean): Promise<void> {
+  async #work(sites: readonly Site[], budget: number, listen: boolean): Promise<void> {
     const changed = new Wakeup();
     const [claiming, working] = [this.#claiming.signal, this.#working.signal];
+    const slots = new Slots(this.#definition.concurrencyLimit, budget, claiming);
     const host = { slots, events: this.#events, claiming, working, changed };
     this.#lanes = this.#definition.runnables.map((runnable, i) => {
       return new Lane(runnable, sites[i]!, this.#definition, host);

@@ -49,7 +49,7 @@ describe("faults of upstream that sql/pgmq.sql does not have", () => {
   it("dropping a queue forgets it under every spelling", async () => {
     await sql`select pgmq.create('Twice'), pgmq.create('twice')`;
     await sql`select pgmq.drop_queue('TWICE')`;
-    assert.equal((await sql`select * from pgmq.metrics_all()`).length, 1);
+    assert.equal((await sql`select * from pgmq.list_queues()`).length, 1);
   });
 
   it("metrics_all passes over a queue that is being dropped", async () => {
@@ -68,11 +68,13 @@ describe("faults of upstream that sql/pgmq.sql does not have", () => {
   });
 
   it("purge_queue counts what was sent while it waited", async () => {
+    const waiting = () =>
+      sql`select from pg_locks where relation = 'pgmq.q_q'::regclass and not granted`;
     let purged: Promise<readonly { purge_queue?: string }[]> | undefined;
     await sql.begin(async (tx) => {
       await tx`select pgmq.send('q', '1')`;
       purged = sql<{ purge_queue: string }[]>`select pgmq.purge_queue('q')`.execute();
-      while ((await sql`select from pg_locks where not granted`).length === 0);
+      while ((await waiting()).length === 0);
     });
     assert.equal((await purged)?.[0]?.purge_queue, "1");
   });

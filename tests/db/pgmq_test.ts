@@ -335,6 +335,13 @@ for (const pgmq of ["ours", "genuine"] as const) {
         assert.deepEqual(await rows("pgmq.read('q', 60, 5)"), []);
       });
 
+      it("the lowest ids come first, wherever they lie on disk", async () => {
+        await send(5);
+        await sql`update pgmq.q_q set read_ct = 0 where msg_id < 3`; // moves them to the end
+        assert.deepEqual(ids(await rows("pgmq.read('q', 0, 2)")), ["1", "2"]);
+        assert.deepEqual(ids(await rows("pgmq.pop('q', 2)")), ["1", "2"]);
+      });
+
       it("a vt of zero or less leaves it visible, null is refused", async () => {
         await send(1);
         await rows("pgmq.read('q', 0, 1)");

@@ -1,0 +1,109 @@
+/**
+ * Commands, and the options that several of them have.
+ *
+ * @module
+ */
+
+import { message } from "@optique/core/message";
+import { optional, withDefault } from "@optique/core/modifiers";
+import type { InferValue, Parser } from "@optique/core/parser";
+import { argument, flag, option } from "@optique/core/primitives";
+import { integer, string, type ValueParser } from "@optique/core/valueparser";
+import { type Duration, durationHint, parseDuration } from "../core/duration.ts";
+import type { Host } from "./host.ts";
+
+/** What the user may type after a command's name, and what happens then. */
+export interface Command<Options = unknown> {
+  readonly parser: Parser<"sync", Options, unknown>;
+  /** Lines for the end of the help page, without the program's name. */
+  readonly examples: readonly string[];
+  run(options: Options, host: Host): Promise<void>;
+}
+
+/** Defines a command; the type of the options follows from the parser. */
+// deno-lint-ignore no-explicit-any -- Optique's own bound for "whatever the state is"
+export function defineCommand<P extends Parser<"sync", unknown, any>>(
+  command: {
+    readonly parser: P;
+    readonly examples: readonly string[];
+    run(options: InferValue<P>, host: Host): Promise<void>;
+  },
+): Command {
+  return command as unknown as Command;
+}
+
+/** Which database a command works on. */
+export interface DatabaseOptions {
+  readonly databaseUrl: string | undefined;
+  readonly embedded: boolean;
+}
+
+/** The options of every command that needs a database. */
+export const databaseOptions = {
+  databaseUrl: optional(option("--database-url", databaseUrl(), {
+    description: message`The database; else DATABASE_URL, else PGHOST and its relatives.`,
+  })),
+  embedded: withDefault(
+    flag("--embedded", {
+      description: message`Use the Postgres in .pgtq below this folder, starting it if need be.`,
+    }),
+    false,
+  ),
+};
+
+/** The option of commands whose output is for programs, too. */
+export const json = withDefault(
+  flag("--json", { description: message`Write one JSON value per line.` }),
+  false,
+);
+
+/** The option of commands that work on the dead letters as well. */
+export const noDlq = withDefault(
+  flag("--no-dlq", { description: message`Leave the dead letter queue out.` }),
+  false,
+);
+
+/** The queue a command is about. */
+export const queueName = argument(string({ metavar: "QUEUE" }), {
+  description: message`The name of the queue.`,
+});
+
+/** A whole number of at least `min`. */
+export function count(min = 1): ValueParser<"sync", number> {
+  return integer({ min, max: Number.MAX_SAFE_INTEGER, metavar: "N" });
+}
+
+/** Seconds, or a number with a unit. */
+export function duration(): ValueParser<"sync", Duration> {
+  return {
+    mode: "sync",
+    metavar: "DURATION",
+    placeholder: 0,
+    parse(input) {
+      const value = /^\d+(\.\d+)?$/.test(input) ? Number(input) : input;
+      return parseDuration(value) === undefined
+        ? { success: false, error: message`Expected ${plain(durationHint)}, but got ${input}.` }
+        : { success: true, value };
+    },
+    format: String,
+  };
+}
+
+/** An address; a wrong one isn't repeated in the error, as it may hold a password. */
+function databaseUrl(): ValueParser<"sync", string> {
+  const example = "postgres://user@host:5432/database";
+  return {
+    mode: "sync",
+    metavar: "URL",
+    placeholder: example,
+    parse: (input) =>
+      /^postgres(ql)?:\/\//.test(input) && URL.canParse(input)
+        ? { success: true, value: input }
+        : { success: false, error: message`Expected an address such as ${example}.` },
+    format: () => example,
+  };
+}
+
+function plain(text: string) {
+  return { type: "text", text } as const;
+}

@@ -1,0 +1,22 @@
+/**
+ * `pgtq create`
+ *
+ * @module
+ */
+
+import { object } from "@optique/core/constructs";
+import { createQueue } from "../queue.ts";
+import { databaseOptions, defineCommand, noDlq, queueName } from "./command.ts";
+import { openDatabase } from "./database.ts";
+
+/** Creates a queue. */
+export const create = defineCommand({
+  parser: object({ queue: queueName, noDlq, ...databaseOptions }),
+  examples: ["mails", "mails --no-dlq", "mails --embedded"],
+  async run({ queue: name, noDlq, ...options }, host) {
+    const queue = createQueue(name, { dlq: !noDlq });
+    await openDatabase(options, host);
+    await queue.create();
+    await host.stdout.write(`The queue "${name}" is there\n`);
+  },
+});

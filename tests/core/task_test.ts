@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { PgtqError } from "../../src/core/errors.ts";
+import {
+  attemptOf,
+  crashesOf,
+  type Delivery,
+  errorsOf,
+  groupOf,
+  header,
+  headersOf,
+  passingHeaders,
+  stableId,
+  taskId,
+} from "../../src/core/task.ts";
+
+function delivery(deliveries: number, headers: Record<string, unknown> = {}): Delivery {
+  return { id: 7, deliveries, headers, enqueuedAt: new Date(0), message: {} };
+}
+
+/** What a producer may have put where something else belongs. */
+const junk: readonly unknown[] = [null, "", "text", 0, -3, 1.5, true, [], {}, [[]], { a: 1 }];
+
+describe("task ids", () => {
+  it("come as text or number", () => {
+    assert.equal(taskId("42"), 42);
+    assert.equal(taskId(42), 42);
+    assert.equal(taskId("9007199254740991"), 2 ** 53 - 1);
+  });
+
+  for (const id of ["9007199254740992", "9223372036854775807", "x", undefined, NaN]) {
+    it(`${id} is refused rather than rounded`, () => {
+      assert.throws(() => taskId(id), (error) => {
+        return error instanceof PgtqError && error.message.includes(String(id));
+      });
+    });
+  }
+});
+
+describe("headers", () => {
+  it("are an object or none", () => {
+    assert.deepEqual(headersOf({ a: 1 }), { a: 1 });
+    for (const value of [null, undefined, "text", 5, true, [], ["a"]]) {
+      assert.deepEqual(headersOf(value), {});
+    }
+  });
+
+  it("errors are texts, whatever the array holds", () => {
+    const errors = ["first", 2, null, { a: 1 }];
+    assert.deepEqual(errorsOf({ [header.errors]: errors }), [
+      "first",
+      "2",
+      "null",
+      "[object Object]",
+    ]);
+    for (const value of junk.filter((value) => !Array.isArray(value))) {
+      assert.deepEqual(errorsOf({ [header.errors]: value }), []);
+    }
+  });
+
+  it("a group is a string", () => {
+    assert.equal(groupOf({ [header.group]: "vip" }), "vip");
+    assert.equal(groupOf({}), undefined);
+    for (const value of junk.filter((value) => typeof value !== "string")) {
+      assert.equal(groupOf({ [header.group]: value }), undefined);
+    }
+  });
+
+  it("of one life are all ours but the group and the root", () => {
+    const lasting = Object.values(header).filter((name) => !passingHeaders.includes(name));
+    assert.deepEqual(lasting.sort(), [header.group, header.root].sort());
+  });
+});
+
+describe("the number of an attempt", () => {
+  it("is one more than that of failed attempts, however often it was delivered", () => {
+    assert.equal(attemptOf(delivery(1)), 1);
+    assert.equal(attemptOf(delivery(9)), 1);
+    assert.equal(attemptOf(delivery(3, { [header.errors]: ["a", "b"] })), 3);
+  });
+});
+
+describe("crashes", () => {
+  const table: readonly [string, Delivery, number][] = [
+    ["first delivery", delivery(1), 0],
+    ["second delivery without a word", delivery(2), 1],
+    ["after a failed attempt", delivery(2, { [header.errors]: ["a"] }), 0],
+    ["after a release", delivery(2, { [header.releases]: 1 }), 0],
+    [
+      "one of each and a crash",
+      delivery(4, { [header.errors]: ["a"], [header.releases]: 1 }),
+      1,
+    ],
+    ["releases as text", delivery(3, { [header.releases]: "2" }), 0],
+  ];
+  for (const [title, task, expected] of table) {
+    it(`${title}: ${expected}`, () => assert.equal(crashesOf(task), expected));
+  }
+
+  for (const releases of [...junk, "-1", "1e9", "Infinity", -1000, 1e12, NaN]) {
+    it(`counts ${JSON.stringify(releases)} releases as none`, () => {
+      assert.equal(crashesOf(delivery(3, { [header.releases]: releases })), 2);
+    });
+  }
+});
+
+describe("the stable id", () => {
+  it("is the task's own, or that of the first task of its chain", () => {
+    assert.equal(stableId(delivery(1)), "7");
+    assert.equal(stableId(delivery(1, { [header.root]: "3" })), "3");
+    for (const value of junk.filter((value) => typeof value !== "string")) {
+      assert.equal(stableId(delivery(1, { [header.root]: value })), "7");
+    }
+  });
+});
