@@ -33,7 +33,7 @@ const code = await main({
 // Modules of the user's may hold pools and timers that would keep the process for ever.
 process.exit(code);
 
-function writer(stream: typeof process.stdout): Writer {
+function writer(stream: typeof process.stdout | typeof process.stderr): Writer {
   // Each write reports its own failure; without a listener, this one would end the process.
   stream.on("error", () => {});
   return {

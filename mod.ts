@@ -2,20 +2,20 @@
  * A task queue on Postgres: typed tasks, workers, retries, timeouts and dead letters on plain pgmq.
  *
  * @example Define, enqueue, process
- * ```ts ignore
+ * ```ts
  * import * as v from "valibot";
- * import { createQueue, processor, setup, Worker } from "@pgtq/pgtq";
+ * import { createQueue, install, processor, Worker } from "@pgtq/pgtq";
  *
- * setup({ url: "postgres://app@127.0.0.1:5432/app" });
- *
- * const mails = createQueue("mails", { input: v.object({ to: v.string() }) });
+ * const mails = createQueue("example_mails", { input: v.object({ to: v.string() }) });
+ * await install();
  * await mails.create();
  * await mails.enqueue({ to: "ada@example.org" });
  *
- * const onMail = processor(mails, { maxRetries: 3, timeout: "30s" }, async (mail, { signal }) => {
- *   await fetch(`https://mail.example.org/?to=${mail.to}`, { signal });
+ * const onMail = processor(mails, { maxRetries: 3, timeout: "30s" }, (mail) => {
+ *   console.log(`to ${mail.to}`);
  * });
- * await new Worker({ processors: [onMail], concurrencyLimit: 10 }).run();
+ * const worker = new Worker({ processors: [onMail], concurrencyLimit: 10 });
+ * await worker.drain(); // or run(), which goes on until stop()
  * ```
  *
  * @module
@@ -36,7 +36,7 @@ export { InvalidTaskError, PermanentError, SnoozeError } from "./src/core/verdic
 export type { ListedTask, Stats } from "./src/db/admin.ts";
 export { close, type Queryable, setup, type SetupOptions, type Sql } from "./src/db/connection.ts";
 export type { DeadLetter } from "./src/db/dead.ts";
-export type { Installation } from "./src/db/install.ts";
+export { install, type Installation } from "./src/db/install.ts";
 export type {
   AttemptEvent,
   FailureEvent,
@@ -47,7 +47,6 @@ export type {
 export type { WorkerState } from "./src/engine/lifecycle.ts";
 export { type DrainOptions, type DrainResult, Worker } from "./src/engine/worker.ts";
 export type { WorkerOptions } from "./src/engine/worker_options.ts";
-export { install } from "./src/install.ts";
 export {
   type ErrorClass,
   type Handler,

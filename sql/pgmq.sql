@@ -439,8 +439,11 @@ end
 $$;
 
 create or replace function pgmq.archive(queue_name text, msg_id bigint) returns boolean
-language sql as $$
-  select count(*) > 0 from pgmq.archive(queue_name, array[msg_id])
+language plpgsql as $$
+begin
+  perform pgmq.archive(queue_name, array[msg_id]);
+  return found;
+end
 $$;
 
 create or replace function pgmq.delete(queue_name text, msg_ids bigint[])
@@ -454,8 +457,11 @@ end
 $$;
 
 create or replace function pgmq.delete(queue_name text, msg_id bigint) returns boolean
-language sql as $$
-  select count(*) > 0 from pgmq.delete(queue_name, array[msg_id])
+language plpgsql as $$
+begin
+  perform pgmq.delete(queue_name, array[msg_id]);
+  return found;
+end
 $$;
 
 

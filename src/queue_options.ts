@@ -171,7 +171,7 @@ export function parseEnqueueOptions(name: string, options: object) {
 
 /** Options that are part of the design but don't work yet must not be ignored silently. */
 export function refuseUnsupported(options: object, names: readonly string[], where: string): void {
-  const name = names.find((name) => name in options);
+  const name = names.find((name) => name in Object(options));
   if (name === undefined) return;
   throw new PgtqError("NOT_SUPPORTED", `Cannot use ${name} in ${where} as it is not supported yet`);
 }

@@ -154,8 +154,8 @@ describe("a kept server", () => {
 
   it("starts in spite of what a killed starter left halfway", limit, async () => {
     const dataDir = folder("halfway");
-    mkdirSync(join(dataDir, "data.new"), { recursive: true });
-    writeFileSync(join(dataDir, "data.new", "junk"), "");
+    mkdirSync(join(dataDir, "data-half"), { recursive: true });
+    writeFileSync(join(dataDir, "data-half", "junk"), "");
     const nobody = spawn("true");
     await once(nobody, "close");
     writeFileSync(join(dataDir, "lock"), `${nobody.pid} 1`);

@@ -63,10 +63,16 @@ export const noDlq = withDefault(
   false,
 );
 
+const noQueue = { endOfInput: message`Expected the name of a queue.` };
+
 /** The queue a command is about. */
 export const queueName = argument(string({ metavar: "QUEUE" }), {
   description: message`The name of the queue.`,
+  errors: noQueue,
 });
+
+/** For parsers that have {@linkcode queueName}: what is missing when nothing is given at all. */
+export const needsQueue = { errors: noQueue };
 
 /** A whole number of at least `min`. */
 export function count(min = 1): ValueParser<"sync", number> {

@@ -6,12 +6,12 @@
 
 import { object } from "@optique/core/constructs";
 import { createQueue } from "../queue.ts";
-import { databaseOptions, defineCommand, noDlq, queueName } from "./command.ts";
+import { databaseOptions, defineCommand, needsQueue, noDlq, queueName } from "./command.ts";
 import { openDatabase } from "./database.ts";
 
 /** Creates a queue. */
 export const create = defineCommand({
-  parser: object({ queue: queueName, noDlq, ...databaseOptions }),
+  parser: object({ queue: queueName, noDlq, ...databaseOptions }, needsQueue),
   examples: ["mails", "mails --no-dlq", "mails --embedded"],
   async run({ queue: name, noDlq, ...options }, host) {
     const queue = createQueue(name, { dlq: !noDlq });

@@ -7,12 +7,12 @@
 import { object } from "@optique/core/constructs";
 import { PgtqError } from "../core/errors.ts";
 import { createQueue } from "../queue.ts";
-import { databaseOptions, defineCommand, noDlq, queueName } from "./command.ts";
+import { databaseOptions, defineCommand, needsQueue, noDlq, queueName } from "./command.ts";
 import { openDatabase } from "./database.ts";
 
 /** Drops a queue. */
 export const drop = defineCommand({
-  parser: object({ queue: queueName, noDlq, ...databaseOptions }),
+  parser: object({ queue: queueName, noDlq, ...databaseOptions }, needsQueue),
   examples: ["mails", "mails --no-dlq"],
   async run({ queue: name, noDlq, ...options }, host) {
     const queue = createQueue(name, { dlq: !noDlq });

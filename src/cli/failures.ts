@@ -31,10 +31,13 @@ export function failureOf(error: unknown): Failure {
   return { code: error instanceof UsageError ? 2 : 1, line: oneLine(messageOf(error)) };
 }
 
-/** A text without line breaks or control characters, whatever it was. */
+/** What must not reach a terminal: colours, line breaks, other control characters. */
+// deno-lint-ignore no-control-regex -- those are meant
+const control = /(?:\x1b\[[\d;]*m|[\s\0-\x1f\x7f-\x9f])+/g;
+
+/** A text on one line, whatever it was. */
 export function oneLine(text: string): string {
-  // deno-lint-ignore no-control-regex -- those are what must not reach a terminal
-  return text.replace(/[\s\0-\x1f\x7f-\x9f]+/g, " ").trim();
+  return text.replace(control, " ").trim();
 }
 
 /** The message of whatever was thrown. */

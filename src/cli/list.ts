@@ -11,8 +11,8 @@ import { option } from "@optique/core/primitives";
 import { choice } from "@optique/core/valueparser";
 import type { ListedTask } from "../db/admin.ts";
 import type { DeadLetter } from "../db/dead.ts";
-import { createQueue, type Queue } from "../queue.ts";
-import { count, databaseOptions, defineCommand, json, queueName } from "./command.ts";
+import { createQueue } from "../queue.ts";
+import { count, databaseOptions, defineCommand, json, needsQueue, queueName } from "./command.ts";
 import { openDatabase } from "./database.ts";
 import type { Writer } from "./host.ts";
 import { cut, jsonLines, table } from "./output.ts";
@@ -36,12 +36,17 @@ const parser = object({
   ),
   json,
   ...databaseOptions,
-});
+}, needsQueue);
 
 /** Shows tasks. */
 export const list = defineCommand({
   parser,
-  examples: ["mails", "mails --state dead", "mails --after 120 --limit 50", "mails --json | jq .task"],
+  examples: [
+    "mails",
+    "mails --state dead",
+    "mails --after 120 --limit 50",
+    "mails --json | jq .task",
+  ],
   async run({ queue: name, state, limit, after, json, ...options }, host) {
     const { stdout } = host;
     const queue = createQueue(name);
@@ -64,7 +69,7 @@ function taskTable(tasks: readonly ListedTask[], out: Writer): string {
     errors.length,
     group,
     enqueuedAt,
-    visibleAt,
+    state === "archived" ? null : visibleAt,
     JSON.stringify(task),
   ]);
   return table(headings, rows, out);

@@ -5,7 +5,7 @@
  */
 
 import { commands } from "./commands.ts";
-import { failureOf, Interrupted, UsageError } from "./failures.ts";
+import { failureOf, Interrupted } from "./failures.ts";
 import type { Host } from "./host.ts";
 import { parseCommand, type Parsed, parseRest } from "./parse.ts";
 
@@ -24,17 +24,18 @@ export async function main(host: Host): Promise<number> {
 }
 
 async function dispatch(host: Host): Promise<void> {
-  const [name, ...args] = normal(host.args);
-  const entry = Object.hasOwn(commands, name ?? "") ? commands[name!] : undefined;
-  if (!name || !entry) return await answer(host, await parseRest(host.args, host));
+  const [name = "", ...args] = normal(host.args);
+  const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (!entry) return await answer(host, await parseRest([name, ...args], host));
   const command = await entry.load();
   const parsed = parseCommand(name, command, args, host);
   if ("text" in parsed) return await answer(host, parsed);
   await command.run(parsed.options, host);
 }
 
-/** `help worker` is `worker --help`, and `help` is `--help`. */
+/** `help worker` is `worker --help`; nothing at all and `help` are `--help`. */
 function normal(args: readonly string[]): readonly string[] {
+  if (args.length === 0) return ["--help"];
   return args[0] === "help" ? [...args.slice(1, 2), "--help"] : args;
 }
 

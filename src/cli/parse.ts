@@ -6,9 +6,10 @@
 
 import { object, or } from "@optique/core/constructs";
 import { runParserSync } from "@optique/core/facade";
-import { type Message, message, type MessageTerm } from "@optique/core/message";
+import { message, type MessageTerm } from "@optique/core/message";
 import type { Parser } from "@optique/core/parser";
 import { command } from "@optique/core/primitives";
+import type { Usage, UsageTerm } from "@optique/core/usage";
 import type { Command } from "./command.ts";
 import { commands } from "./commands.ts";
 import { oneLine, UsageError } from "./failures.ts";
@@ -29,11 +30,12 @@ export function parseCommand(
   args: readonly string[],
   host: Host,
 ): Parsed {
-  const meta = {
-    brief: message`${text(commands[name]!.brief)}.`,
-    footer: examplesOf(examples, `${host.program} ${name}`),
-  };
-  return parse(parser, `pgtq ${name}`, args, host, meta);
+  const meta = { brief: message`${text(commands[name]!.brief)}.`, usageLine: shortUsage };
+  const parsed = parse(parser, `pgtq ${name}`, args, host, meta);
+  if ("options" in parsed) return parsed;
+  // Added by hand, as Optique would wrap lines that are to be copied.
+  const lines = examples.map((example) => `  ${host.program} ${name} ${example}`.trimEnd());
+  return { text: `${parsed.text.trimEnd()}\n\nExamples:\n${lines.join("\n")}` };
 }
 
 /**
@@ -52,7 +54,7 @@ export async function parseRest(args: readonly string[], host: Host): Promise<Pa
   const [first, ...rest] = await Promise.all(entries);
   const meta = {
     brief: message`A task queue on Postgres, version ${text(version)}.`,
-    usageLine: [{ type: "ellipsis" as const }],
+    usageLine: [{ type: "argument", metavar: "COMMAND" }] satisfies Usage,
     footer: message`${text(`${host.program} <command> --help shows options and examples.`)}`,
     version: { value: version, option: true as const },
     completion: { command: true as const },
@@ -79,11 +81,11 @@ function parse(
     ...meta,
     help: { option: { names: ["--help", "-h"] } },
     aboveError: "none",
-    showDefault: true,
+    showDefault: { prefix: " (default: ", suffix: ")" },
     showChoices: true,
     termWidth: "auto",
     colors: stdout.isTTY && !env.NO_COLOR,
-    maxWidth: Math.max(60, Math.min(stdout.columns, 110)),
+    maxWidth: Math.max(60, Math.min(stdout.isTTY ? stdout.columns : 100, 100)),
     stdout: (line) => text = text === undefined ? line : `${text}\n${line}`,
     stderr: (line) => problem = line,
     onError: () => undefined as never,
@@ -96,12 +98,20 @@ function readable(problem: string, program: string): string {
   return `${oneLine(problem.replace(/^Error: /, ""))} Try \`${program} --help\``;
 }
 
-function examplesOf(examples: readonly string[], program: string): Message {
-  const lines: MessageTerm[] = [text("Examples:")];
-  for (const example of examples) {
-    lines.push({ type: "lineBreak" }, text(`  ${program} ${example}`.trimEnd()));
+/** All options by one word: they are listed below with what they mean. */
+function shortUsage(usage: Usage): Usage {
+  const options = { type: "optional", terms: [{ type: "literal", value: "OPTIONS" }] } as const;
+  return [options, ...usage.flatMap(argumentsOf)];
+}
+
+function argumentsOf(term: UsageTerm): Usage {
+  if (term.type === "exclusive" || term.type === "sequence") {
+    return term.terms.flat().flatMap(argumentsOf);
   }
-  return lines;
+  if (term.type === "optional" || term.type === "multiple") {
+    return term.terms.some((part) => argumentsOf(part).length > 0) ? [term] : [];
+  }
+  return term.type === "argument" ? [term] : [];
 }
 
 function text(text: string): MessageTerm {

@@ -9,7 +9,15 @@ import { message } from "@optique/core/message";
 import { optional, withDefault } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
 import { createQueue } from "../queue.ts";
-import { count, databaseOptions, defineCommand, duration, json, queueName } from "./command.ts";
+import {
+  count,
+  databaseOptions,
+  defineCommand,
+  duration,
+  json,
+  needsQueue,
+  queueName,
+} from "./command.ts";
 import { openDatabase } from "./database.ts";
 import { UsageError } from "./failures.ts";
 import { counted, jsonLines } from "./output.ts";
@@ -29,7 +37,7 @@ const parser = object({
   ),
   json,
   ...databaseOptions,
-});
+}, needsQueue);
 
 /** Deletes old archived tasks, and old redriven dead letters. */
 export const prune = defineCommand({

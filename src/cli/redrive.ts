@@ -11,7 +11,7 @@ import { argument, flag, option } from "@optique/core/primitives";
 import { integer } from "@optique/core/valueparser";
 import { PgtqError } from "../core/errors.ts";
 import { createQueue } from "../queue.ts";
-import { count, databaseOptions, defineCommand, json, queueName } from "./command.ts";
+import { count, databaseOptions, defineCommand, json, needsQueue, queueName } from "./command.ts";
 import { openDatabase } from "./database.ts";
 import { UsageError } from "./failures.ts";
 import { counted, jsonLines } from "./output.ts";
@@ -27,7 +27,7 @@ const parser = object({
   })),
   json,
   ...databaseOptions,
-});
+}, needsQueue);
 
 /** Gives dead letters another life. */
 export const redrive = defineCommand({

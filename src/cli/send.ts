@@ -4,6 +4,7 @@
  * @module
  */
 
+import { once } from "node:events";
 import { createReadStream } from "node:fs";
 import { resolve } from "node:path";
 import { object } from "@optique/core/constructs";
@@ -12,18 +13,21 @@ import { optional, withDefault } from "@optique/core/modifiers";
 import { argument, flag, option } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
 import { PgtqError } from "../core/errors.ts";
-import { createQueue, type Queue } from "../queue.ts";
-import type { EnqueueOptions } from "../queue_options.ts";
-import { databaseOptions, defineCommand, duration, json, queueName } from "./command.ts";
+import { createQueue } from "../queue.ts";
+import {
+  databaseOptions,
+  defineCommand,
+  duration,
+  json,
+  needsQueue,
+  queueName,
+} from "./command.ts";
 import { openDatabase } from "./database.ts";
 import { Interrupted, messageOf, UsageError } from "./failures.ts";
 import type { Host } from "./host.ts";
-import { chunksOf, type Line, linesOf } from "./lines.ts";
-import { counted, jsonLines, number } from "./output.ts";
-import { progressOn } from "./progress.ts";
-
-/** How many lines become one statement. */
-const chunkSize = 1000;
+import { counted, jsonLines } from "./output.ts";
+import { showProgress } from "./progress.ts";
+import { type LineOptions, sendLines, type Tally } from "./send_lines.ts";
 
 const parser = object({
   queue: queueName,
@@ -49,7 +53,7 @@ const parser = object({
   ),
   json,
   ...databaseOptions,
-});
+}, needsQueue);
 
 /** Puts tasks into a queue. */
 export const send = defineCommand({
@@ -77,7 +81,8 @@ export const send = defineCommand({
     }
     const bytes = await open(file, host);
     await openDatabase(options, host);
-    await new Sending(queue, how, skipInvalid, host).run(bytes, json);
+    const tally = await sendAll(bytes, { queue, options: how, skipInvalid }, host);
+    await host.stdout.write(json ? jsonLines([summary(tally)]) : `${sentence(tally, name)}\n`);
   },
 });
 
@@ -94,63 +99,46 @@ function parseTask(name: string, text: string): unknown {
 }
 
 async function open(file: string | undefined, host: Host): Promise<AsyncIterable<Uint8Array>> {
-  if (file !== undefined && file !== "-") return createReadStream(resolve(host.cwd, file));
+  if (file !== undefined && file !== "-") return await openFile(resolve(host.cwd, file));
   if (host.stdin.isTTY) await host.stderr.write("One task per line as JSON; Ctrl-D ends\n");
   return host.stdin;
 }
 
-/** Tasks on their way from lines to a queue. */
-class Sending {
-  readonly #queue: Queue;
-  readonly #options: EnqueueOptions;
-  readonly #skipInvalid: boolean;
-  readonly #host: Host;
-  readonly #skipped: number[] = [];
-  #sent = 0;
+async function openFile(path: string): Promise<AsyncIterable<Uint8Array>> {
+  const stream = createReadStream(path);
+  await once(stream, "open").catch((error) => {
+    throw new Error(`Cannot read the file ${path}: ${messageOf(error)}`);
+  });
+  return stream;
+}
 
-  constructor(queue: Queue, options: EnqueueOptions, skipInvalid: boolean, host: Host) {
-    this.#queue = queue;
-    this.#options = options;
-    this.#skipInvalid = skipInvalid;
-    this.#host = host;
-  }
+/** Sends until the input or the user's patience ends. */
+async function sendAll(
+  bytes: AsyncIterable<Uint8Array>,
+  options: LineOptions,
+  { interrupts, stderr }: Host,
+): Promise<Tally> {
+  const tally: Tally = { sent: 0, skipped: [] };
+  const stopped = Promise.withResolvers<never>();
+  using _ = interrupts.take(() =>
+    stopped.reject(new Interrupted(`interrupted: ${counted(tally.sent, "task")} enqueued so far`))
+  );
+  using _line = showProgress(stderr, () => `${counted(tally.sent, "task")} enqueued`);
+  await Promise.race([sendLines(bytes, options, tally), stopped.promise]);
+  return tally;
+}
 
-  async run(bytes: AsyncIterable<Uint8Array>, json: boolean): Promise<void> {
-    const { stdout, stderr, interrupts } = this.#host;
-    const stop = Promise.withResolvers<never>();
-    stop.promise.catch(() => {}); // nobody may be waiting when it comes
-    using _ = interrupts.take(() => stop.reject(new Interrupted("interrupted")));
-    const progress = progressOn(stderr);
-    try {
-      for await (const chunk of chunksOf(linesOf(bytes), chunkSize)) {
-        await Promise.race([this.#send(chunk), stop.promise]);
-        progress(() => `${number(this.#sent)} tasks enqueued`);
-      }
-    } catch (error) {
-      throw this.#explained(error);
-    } finally {
-      progress.end();
-    }
-    const [sent, skipped] = [this.#sent, this.#skipped];
-    if (skipped.length > 0) await stderr.write(`${this.#skippedLine()}\n`);
-    const text = `${counted(sent, "task")} enqueued to "${this.#queue.name}"\n`;
-    await stdout.write(json ? jsonLines([{ enqueued: sent, skipped: skipped.length }]) : text);
-  }
+function summary({ sent, skipped }: Tally): object {
+  return { enqueued: sent, skipped: skipped.length };
+}
 
-  async #send(lines: readonly Line[]): Promise<void> {
-    const tasks = lines.flatMap((line) => this.#parse(line));
-    await this.#queue.enqueueMany(tasks, this.#options);
-    this.#sent += tasks.length;
-  }
+/** How many line numbers are worth naming. */
+const named = 10;
 
-  /** The task of a line; none if it is not JSON and that was to be expected. */
-  #parse({ number, text }: Line): [unknown] | [] {
-    try {
-      return [JSON.parse(text)];
-    } catch (error) {
-      if (!this.#skipInvalid) throw new TypeError(`line ${number} is not JSON: ${messageOf(error)}`);
-      this.#skipped.push(number);
-      return [];
-    }
-  }
+function sentence({ sent, skipped }: Tally, name: string): string {
+  const text = `${counted(sent, "task")} enqueued to "${name}"`;
+  if (skipped.length === 0) return text;
+  const more = skipped.length > named ? ", …" : "";
+  const lines = skipped.slice(0, named).join(", ");
+  return `${text}; ${counted(skipped.length, "line")} skipped that are not JSON: ${lines}${more}`;
 }

@@ -52,12 +52,12 @@ export async function pruneBatch(
 ): Promise<number> {
   const text = `
     with doomed as (
-      select archived_at, msg_id from ${tables.archive}
+      select msg_id from ${tables.archive}
       where archived_at <= $1::text::timestamptz
         and (archived_at, msg_id) <= ($1::text::timestamptz, $2::text::bigint)
       order by archived_at limit $3::int for update skip locked
     ), deleted as (
-      delete from ${tables.archive} t using doomed where t.msg_id = doomed.msg_id returning 1
+      delete from ${tables.archive} where msg_id = any (array(select msg_id from doomed)) returning 1
     )
     select count(*)::int as count from deleted`;
   const parameters = [time, id, batchSize];

@@ -44,9 +44,9 @@ const due = `greatest(clock_timestamp(), $2::text::timestamptz)
  * themselves, and the notification's lock at commit is not worth taking.
  */
 function notifyIfFirst(tables: Tables, inserted: string): string {
-  return `case when not exists (
-      select from ${tables.queue} t where t.vt <= (select min(vt) from ${inserted})
-    ) then pg_notify('${tables.channel}', '') end`;
+  // By the smallest `vt`, which the index knows: asking whether there is any earlier one reads all.
+  return `case when (select min(vt) from ${tables.queue}) <= (select min(vt) from ${inserted})
+    then null else pg_notify('${tables.channel}', '') end`;
 }
 
 /** Inserts tasks and returns their ids in the order given. */
@@ -88,7 +88,8 @@ interface ClaimRow {
  * Leases up to `limit` due tasks, earliest due first. Rows that others are claiming are skipped.
  *
  * `vt` is compared with a sub-select because Postgres can't use an index on it against a volatile
- * function; ordering by `vt` alone lets one batch of equal times come off the index unsorted.
+ * function; ordering by `vt` alone lets one batch of equal times come off the index unsorted. With
+ * an array of ids the update goes by the primary key: a join reads a big queue from end to end.
  */
 export async function claim(
   { sql, tables, lastReadAt }: Site,
@@ -102,17 +103,17 @@ export async function claim(
       update ${tables.queue} t set read_ct = t.read_ct + 1,
         ${lastReadAt ? "last_read_at = clock_timestamp()," : ""}
         vt = clock_timestamp() + $2::float8 * interval '1 millisecond'
-      from due where t.msg_id = due.msg_id
+      where t.msg_id = any (array(select msg_id from due))
       returning t.msg_id as id, t.read_ct as deliveries, t.enqueued_at as enqueued, t.message,
-        t.headers, due.vt as due
+        t.headers
     )
     select id, deliveries, enqueued, message, headers,
       case when (select count(*) from claimed) < $1::int then (
         select extract(epoch from min(vt) - clock_timestamp())::float8 * 1000
         from ${tables.queue} where vt > (select clock_timestamp())
       ) end as wait
-    from (select) one left join claimed on true
-    order by due, id`;
+    from (select) one left join claimed on true left join due on msg_id = id
+    order by due.vt, id`;
   const doing = `Cannot claim from "${tables.name}"`;
   const rows = await query<ClaimRow>(sql, text, [limit, leaseMs], doing);
   return {

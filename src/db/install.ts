@@ -5,7 +5,7 @@
  */
 
 import { PgtqError } from "../core/errors.ts";
-import type { Queryable, Sql } from "./connection.ts";
+import { connection, type Queryable, type Sql } from "./connection.ts";
 import { type Found, isOlder, look, oldest, versionOf } from "./pgmq.ts";
 import { address, readable } from "./trouble.ts";
 
@@ -23,8 +23,17 @@ export interface Installation {
  *
  * @throws {PgtqError} `OLD_PGMQ` or `BROKEN_PGMQ` if the one that is there won't do
  * @throws {PgtqError} `MISSING_PGMQ` if the role lacks the rights to install it
+ * @throws {PgtqError} `NO_DATABASE` or `REJECTED_LOGIN` if there is no way in
+ *
+ * @example Before the first queue is created
+ * ```ts
+ * import { install } from "@pgtq/pgtq";
+ *
+ * const { pgmq, version } = await install();
+ * console.log(`pgmq ${version}: ${pgmq}`);
+ * ```
  */
-export async function install(sql: Sql): Promise<Installation> {
+export async function install(sql: Sql = connection()): Promise<Installation> {
   try {
     // Each statement must see what the installer before us has committed.
     return await sql.begin("isolation level read committed read write", async (tx) => {

@@ -45,7 +45,8 @@ function faultOf(name: unknown): string | undefined {
   if (typeof name !== "string") return "must be a string";
   if (name === "") return "is empty";
   const forbidden = /--|[$;'"\0]/.exec(name);
-  if (forbidden) return `must not contain ${forbidden[0]}`;
+  if (forbidden) return `must not contain ${forbidden[0].replace("\0", "NUL")}`;
+  if (!name.isWellFormed()) return "must not contain half a surrogate pair";
   // Postgres lower-cases letters outside ASCII or not, depending on the database's locale.
   if (/[^\0-\x7f]/.test(name) && name.toLowerCase() !== name) {
     return "must not mix capitals with letters outside ASCII";

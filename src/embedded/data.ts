@@ -9,6 +9,7 @@ import {
   chown,
   mkdir,
   mkdtemp,
+  readdir,
   readFile,
   realpath,
   rename,
@@ -25,6 +26,9 @@ import { alive } from "./users.ts";
 
 /** Where root keeps the data of a folder that "nobody" can't reach, such as one below `/root`. */
 const ROOTS_DATA = "/var/lib/pgtq";
+
+/** How the name of data starts that is being made. */
+const DRAFT = "data-";
 
 /** No password, as only this machine gets in, and the same sort order on all machines. */
 const INITDB = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"];
@@ -51,14 +55,20 @@ function assertMajor(home: string, version: string): void {
 /** Makes the data under another name first: `initdb` killed halfway must not look finished. */
 async function create(home: string, data: string, bin: string): Promise<void> {
   const near = await reachable(home);
-  const draft = near ? `${data}.new` : await farPlace();
-  await rm(draft, { recursive: true, force: true });
-  await mkdir(draft, { mode: 0o700 });
+  // A name of its own, as the initdb of a killed process may still be at work.
+  const draft = await mkdtemp(join(near ? home : await farPlace(), DRAFT));
   if (UID === 0) await chown(draft, NOBODY, NOBODY);
   await run(join(bin, "initdb"), ["-D", draft, ...INITDB]);
   await rm(data, { force: true });
   if (near) await rename(draft, data);
   else await symlink(draft, data);
+  await sweep(home);
+}
+
+/** Removes what killed processes left half made; an `initdb` still at work on it keeps some. */
+async function sweep(home: string): Promise<void> {
+  const drafts = (await readdir(home)).filter((name) => name.startsWith(DRAFT));
+  for (const name of drafts) await rm(join(home, name), { recursive: true }).catch(() => {});
 }
 
 /** Whether the account that runs Postgres gets to a folder: for root, whether everybody does. */
@@ -69,12 +79,12 @@ async function reachable(folder: string): Promise<boolean> {
   return dirname(folder) === folder || await reachable(dirname(folder));
 }
 
-/** A new place for data. The symbolic link to it is the note that it's here. */
+/** Where data goes that can't stay near. The symbolic link to it is the note that it's here. */
 async function farPlace(): Promise<string> {
   await mkdir(ROOTS_DATA, { recursive: true });
   // Whatever the umask is.
   await chmod(ROOTS_DATA, 0o755);
-  return await mkdtemp(join(ROOTS_DATA, "data-"));
+  return ROOTS_DATA;
 }
 
 /** A server on a data folder. */

@@ -133,7 +133,13 @@ export class Lane implements Tenant {
     this.#giveBackStale();
     this.hungry = true;
     const limit = this.#host.slots.grant(this);
-    if (limit === 0) return this.#waitForSlot();
+    const wait = limit > 0 ? await this.#look(limit) : Infinity;
+    if (this.#host.slots.spent) this.#rest(now());
+    return this.#buffer.length > 0 ? Math.min(wait, staleMs) : wait;
+  }
+
+  /** Claims; returns how long to wait before the next look. */
+  async #look(limit: number): Promise<number> {
     const sentAt = now();
     const { deliveries, nextDueMs = Infinity } = await this.#claim(limit, sentAt);
     this.hungry = deliveries.length === limit;
@@ -141,13 +147,8 @@ export class Lane implements Tenant {
     this.#host.slots.offer();
     if (this.hungry) return 0;
     if (deliveries.length === 0) this.#rest(sentAt);
-    const look = deliveries.length > 0 ? lookAgainMs : this.#options.pollMs;
+    const look = deliveries.length > 0 ? lookAgainMs : Infinity;
     return Math.min(look, nextDueMs, this.#options.pollMs);
-  }
-
-  #waitForSlot(): number {
-    if (this.#host.slots.spent) this.#rest(now());
-    return this.#buffer.length > 0 ? staleMs : Infinity;
   }
 
   #rest(lookedAt: number): void {

@@ -23,7 +23,7 @@ export interface Tenant {
   wake(): void;
 }
 
-/** The most tasks in one claim, and the most claimed ahead. */
+/** The most tasks in one claim; the most claimed ahead is twice that, so that claims stay large. */
 const maxClaim = 1000;
 
 /** The slots of one worker. */
@@ -70,7 +70,7 @@ export class Slots {
   /** What a fast lane lacks to keep going; asked for once half of it is used up. */
   #lacking(tenant: Tenant): number {
     const ahead = tenant.ahead(Math.ceil(this.#limit / this.#tenants.length));
-    const target = Math.min(maxClaim, ahead);
+    const target = Math.min(2 * maxClaim, ahead);
     const lacking = target - tenant.buffered - tenant.asked;
     return lacking >= target / 2 ? lacking : 0;
   }

@@ -54,12 +54,18 @@ const flushMs = 5000;
  * they have in common.
  *
  * @example Run until there is nothing left to do
- * ```ts ignore
- * import { Worker } from "@pgtq/pgtq";
- * import { onUserAction } from "./tasks.ts";
+ * ```ts
+ * import { createQueue, install, processor, Worker } from "@pgtq/pgtq";
  *
- * await using worker = new Worker({ processors: [onUserAction], concurrencyLimit: 10 });
- * const { completed, dead } = await worker.drain();
+ * const numbers = createQueue<number>("example_numbers");
+ * await install();
+ * await numbers.create();
+ * await numbers.enqueueMany([1, 2, 3]);
+ *
+ * const onNumber = processor(numbers, (n) => console.log(n));
+ * await using worker = new Worker({ processors: [onNumber], concurrencyLimit: 10 });
+ * const { completed } = await worker.drain();
+ * console.assert(completed >= 3);
  * ```
  */
 export class Worker implements AsyncDisposable {

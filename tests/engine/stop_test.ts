@@ -52,6 +52,20 @@ describe("stopping", () => {
     for (const { headers } of released) equal(headers["x-pgtq-releases"], 1);
   });
 
+  it("is not needed to free what was claimed ahead for a handler that has become slow", async () => {
+    const queue = await queueOf(100);
+    let runs = 0;
+    const onTask = processor(queue, () => ++runs === 50 ? new Promise(() => {}) : undefined);
+    const worker = new Worker({ processors: [onTask], pollInterval: "1h", gracePeriod: "1ms" });
+    const running = worker.run();
+    await next(worker, "released");
+    const other = new Worker({ processors: [processor(queue, () => {})] });
+    deepEqual(await other.drain(), { completed: 50, retried: 0, dead: 0 });
+    await worker.stop();
+    await running;
+    equal(runs, 50);
+  });
+
   it("aborts handlers that outlast the grace period and gives their tasks back", async () => {
     const queue = await queueOf(1);
     const started = Promise.withResolvers<AbortSignal>();

@@ -1,0 +1,96 @@
+/**
+ * Runs the tests on one runtime or on several, with one throwaway Postgres for all of them.
+ *
+ * `deno run -A scripts/test.ts [deno|node|bun|doc …] [-- flags and files for the runtime]`
+ *
+ * @module
+ */
+
+import { spawn } from "node:child_process";
+import process from "node:process";
+import { startEmbedded } from "../src/embedded.ts";
+
+interface Runtime {
+  readonly command: readonly string[];
+  /** Finds the counts of passed and failed tests in what the runtime prints. */
+  readonly passed: RegExp;
+  readonly failed: RegExp;
+}
+
+/** The versions that are known to work; npm gets them where they are not installed. */
+const runtimes: Readonly<Record<string, Runtime>> = {
+  deno: {
+    command: [process.execPath, "test", "-A", "--quiet"],
+    passed: /\d+ passed \((\d+) steps\)/,
+    failed: /\d+ failed \((\d+) steps?\)/,
+  },
+  /** The examples in the docs, for real: `DATABASE_URL` names the throwaway Postgres. */
+  doc: {
+    command: [process.execPath, "test", "-A", "--quiet", "--doc", "mod.ts", "src", "README.md"],
+    passed: /(\d+) passed/,
+    failed: /(\d+) failed/,
+  },
+  node: {
+    command: ["npx", "--yes", "node@24", "--test", "tests/**/*_test.ts"],
+    passed: /^(?:ℹ|#) pass (\d+)/m,
+    failed: /^(?:ℹ|#) fail (\d+)/m,
+  },
+  bun: {
+    command: ["npx", "--yes", "bun@1.4.5", "test", "tests"],
+    passed: /^ *(\d+) pass$/m,
+    failed: /^ *(\d+) fail$/m,
+  },
+};
+
+interface Count {
+  readonly passed: number;
+  readonly failed: number;
+}
+
+async function main(parameters: readonly string[]): Promise<number> {
+  const split = parameters.includes("--") ? parameters.indexOf("--") : parameters.length;
+  const names = split === 0 ? ["deno"] : parameters.slice(0, split);
+  const url = process.env.PGTQ_TEST_DATABASE_URL;
+  await using server = url ? undefined : await startEmbedded();
+  const counts: Count[] = [];
+  for (const name of names) {
+    const runtime = runtimes[name];
+    if (!runtime) throw new TypeError(`There is no runtime ${name}: deno, node, bun or doc`);
+    const count = await run(runtime, parameters.slice(split + 1), url ?? server!.url);
+    console.log(`${name}: ${line(count)}\n`);
+    counts.push(count);
+  }
+  const total = counts.reduce((sum, { passed, failed }) => ({
+    passed: sum.passed + passed,
+    failed: sum.failed + failed,
+  }));
+  console.log(line(total));
+  return total.failed === 0 ? 0 : 1;
+}
+
+function line({ passed, failed }: Count): string {
+  return `${passed} passed, ${failed} failed`;
+}
+
+async function run(runtime: Runtime, extra: readonly string[], url: string): Promise<Count> {
+  const [command, ...parameters] = [...runtime.command, ...extra];
+  const child = spawn(command!, parameters, {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, PGTQ_TEST_DATABASE_URL: url, DATABASE_URL: url, NO_COLOR: "1" },
+  });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on("data", (data: Uint8Array) => {
+      output += new TextDecoder().decode(data);
+      process.stdout.write(data);
+    });
+  }
+  const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
+  const passed = Number(runtime.passed.exec(output)?.[1] ?? 0);
+  const failed = Number(runtime.failed.exec(output)?.[1] ?? 0);
+  // A crash, or a run that tested nothing, is a failure whatever was counted before.
+  const sound = code === 0 && passed > 0;
+  return { passed, failed: sound ? failed : Math.max(1, failed) };
+}
+
+process.exit(await main(process.argv.slice(2)));

@@ -1,0 +1,55 @@
+/**
+ * What the demo shows.
+ *
+ * @module
+ */
+
+import { hashTable } from "../../db/demo.ts";
+import { cut, number } from "../output.ts";
+import { percentile, type Tally } from "./tally.ts";
+import { queueName } from "./tasks.ts";
+
+const barWidth = 24;
+
+/** One line on how far the run is. */
+export function progressLine(tally: Tally, total: number, seconds: number): string {
+  const { done, retried, dead } = tally;
+  const over = done + dead.length;
+  const filled = Math.min(barWidth, Math.round(barWidth * over / total));
+  const bar = "█".repeat(filled) + "░".repeat(barWidth - filled);
+  const speed = `${number(Math.round(over / seconds))} tasks/s`;
+  return `  ${bar} ${number(over)}/${number(total)}  ${number(done)} done, ` +
+    `${number(retried)} retried, ${dead.length} dead, ${speed}`;
+}
+
+/** How the run went. */
+export function summary(tally: Tally): string {
+  const { done, retried, dead, durations, bytes, quick, quickSeconds } = tally;
+  const megabytes = `${number(bytes / 1e6)} MB`;
+  const speed = `${number(Math.round(quick / quickSeconds))} tasks/s`;
+  const ms = (part: number) => `${percentile(durations, part).toFixed(1)} ms`;
+  const time = `${number(quick)} in ${quickSeconds.toFixed(2)} s`;
+  return [
+    `  done    ${number(done)}: ${megabytes} hashed, results in the table ${hashTable}`,
+    `  retried ${number(retried)}: attempts that failed and were made again`,
+    `  dead    ${number(dead.length)}: failed for good, they wait in ${queueName}_dlq`,
+    ...dead.slice(0, 5).map((line) => `          ${cut(line, 90)}`),
+    `  speed   ${speed}: ${time}, the rest was waiting for those that hang`,
+    `  handler p50 ${ms(0.5)}, p99 ${ms(0.99)}, to read and hash a file and write a row`,
+    "",
+  ].join("\n");
+}
+
+/** Commands that go on from here. */
+export function nextSteps(program: string, embedded: boolean): string {
+  const flag = embedded ? " --embedded" : "";
+  const steps = [
+    [`stats${flag}`, "how full the queues are"],
+    [`list ${queueName} --state dead${flag}`, "what failed, and why"],
+    [`redrive ${queueName} --all${flag}`, "give it another try, with the next demo"],
+    ["worker --help", "run processors of your own"],
+  ];
+  return `\nTry next:\n${
+    steps.map(([step, what]) => `  ${program} ${step}   # ${what}\n`).join("")
+  }`;
+}
