@@ -45,8 +45,8 @@ export type {
   WorkerEvents,
 } from "./src/engine/events.ts";
 export type { WorkerState } from "./src/engine/lifecycle.ts";
-export { type DrainOptions, type DrainResult, Worker } from "./src/engine/worker.ts";
-export type { WorkerOptions } from "./src/engine/worker_options.ts";
+export { Worker } from "./src/engine/worker.ts";
+export type { DrainOptions, DrainResult, WorkerOptions } from "./src/engine/worker_options.ts";
 export {
   type ErrorClass,
   type Handler,

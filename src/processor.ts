@@ -202,7 +202,8 @@ export async function handle(
   const keyed = idempotencyKey !== undefined && typeof message === "object" && message !== null
     ? { ...message, [idempotencyKey]: key }
     : message;
-  const checked = await check(queue.definition.schema, keyed);
+  const { schema } = queue.definition;
+  const checked = schema ? await check(schema, keyed) : { value: keyed };
   if ("problem" in checked) throw new InvalidTaskError(checked.problem);
   await handler(checked.value, context);
 }

@@ -55,16 +55,20 @@ export const demo = defineCommand({
     const began = now();
     await openDatabase({ ...database, embedded }, host);
     const total = await fill(tasksFor(files));
+    await say(`${embedded ? "Embedded Postgres in .pgtq" : "Postgres"}: ${databaseAddress()}`);
     await say(
-      `${embedded ? "Embedded Postgres in .pgtq" : "Postgres"}: ${databaseAddress()}\n` +
-        `${counted(total, "task")} in the queue ${queueName}: ${counted(files.length, "file")}` +
-        ` to hash, some made flaky, slow, stuck or invalid (${Math.round(now() - began)} ms)`,
+      `${counted(total, "task")} in the queue ${queueName}, ready in ${ms(now() - began)}:\n` +
+        `  ${counted(files.length, "file")} to hash, some made flaky, slow, stuck or invalid`,
     );
     const { tally, seconds } = await work(concurrencyLimit, total, host);
     await say(`Finished in ${seconds.toFixed(2)} s`);
     await host.stdout.write(summary(tally) + nextSteps(host.program, embedded));
   },
 });
+
+function ms(duration: number): string {
+  return `${Math.round(duration)} ms`;
+}
 
 async function find(folder: string, limit: number): Promise<string[]> {
   const files = await filesBelow(folder, limit).catch((error) => {

@@ -116,14 +116,16 @@ async function openFile(path: string): Promise<AsyncIterable<Uint8Array>> {
 async function sendAll(
   bytes: AsyncIterable<Uint8Array>,
   options: LineOptions,
-  { interrupts, stderr }: Host,
+  { interrupts, stdin, stderr }: Host,
 ): Promise<Tally> {
   const tally: Tally = { sent: 0, skipped: [] };
   const stopped = Promise.withResolvers<never>();
   using _ = interrupts.take(() =>
     stopped.reject(new Interrupted(`interrupted: ${counted(tally.sent, "task")} enqueued so far`))
   );
-  using _line = showProgress(stderr, () => `${counted(tally.sent, "task")} enqueued`);
+  // Where tasks are typed, a line that is redrawn would only be in the way.
+  const silent = { ...stderr, isTTY: stderr.isTTY && !stdin.isTTY };
+  using _line = showProgress(silent, () => `${counted(tally.sent, "task")} enqueued`);
   await Promise.race([sendLines(bytes, options, tally), stopped.promise]);
   return tally;
 }

@@ -42,7 +42,7 @@ let pool: Pool | undefined;
  * ```
  */
 export function setup(options: SetupOptions): void {
-  const { url, sql } = options as { url?: unknown; sql?: unknown };
+  const { url, sql } = Object(options) as { url?: unknown; sql?: unknown };
   if (typeof url !== "string" && typeof sql !== "function") {
     throw new TypeError("setup needs { url } or { sql }: a postgres:// address or a pool");
   }

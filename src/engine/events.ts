@@ -62,6 +62,11 @@ export class Emitter {
     return () => void listeners.delete(listener);
   }
 
+  /** Whether anybody listens. */
+  heard(name: keyof WorkerEvents): boolean {
+    return (this.#listeners.get(name)?.size ?? 0) > 0;
+  }
+
   /** Calls the listeners of an event. */
   emit<Name extends keyof WorkerEvents>(name: Name, event: WorkerEvents[Name]): void {
     for (const listener of this.#listeners.get(name) ?? []) {

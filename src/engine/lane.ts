@@ -4,22 +4,16 @@
  * @module
  */
 
-import { attemptOf, crashesOf, type Delivery, type Receipt } from "../core/task.ts";
-import { PgtqError } from "../core/errors.ts";
 import { Pace } from "../core/pace.ts";
-import {
-  type Outcome,
-  PermanentError,
-  StoppedError,
-  type Verdict,
-  verdict,
-} from "../core/verdict.ts";
+import { crashesOf, type Delivery } from "../core/task.ts";
+import { PermanentError, type Verdict, verdict } from "../core/verdict.ts";
 import { type Claim, claim } from "../db/broker.ts";
 import type { Site } from "../db/site.ts";
 import type { Runnable } from "../processor.ts";
-import { Attempt } from "./attempt.ts";
+import { Attempts, isLost } from "./attempts.ts";
 import { now } from "./clock.ts";
-import type { Emitter, TaskEvent, WorkerEvents } from "./events.ts";
+import type { Emitter } from "./events.ts";
+import { LaneEvents } from "./lane_events.ts";
 import { type Held, Leases } from "./lease.ts";
 import { Settler } from "./settler.ts";
 import type { Slots, Tenant } from "./slots.ts";
@@ -56,15 +50,16 @@ const lookAgainMs = 50;
 
 /** One queue's part of a worker. */
 export class Lane implements Tenant {
-  readonly #runnable: Runnable;
   readonly site: Site;
+  readonly #runnable: Runnable;
   readonly #options: LaneOptions;
   readonly #host: Host;
   readonly #wakeup = new Wakeup();
   readonly #pace = new Pace();
+  readonly #events: LaneEvents;
   readonly #leases: Leases;
+  readonly #attempts: Attempts;
   readonly #settler: Settler;
-  readonly #attempts = new Map<Receipt, Attempt>();
   readonly #buffer: Held[] = [];
   hungry = true;
   asked = 0;
@@ -75,11 +70,13 @@ export class Lane implements Tenant {
 
   /** Prepares the lane of a processor whose queue is at `site`. */
   constructor(runnable: Runnable, site: Site, options: LaneOptions, host: Host) {
-    this.#runnable = runnable;
     this.site = site;
+    this.#runnable = runnable;
     this.#options = options;
     this.#host = host;
+    this.#events = new LaneEvents(host.events, runnable.queue.name);
     this.#leases = new Leases(site, options.leaseMs, (held) => this.#lose(held));
+    this.#attempts = new Attempts(runnable);
     this.#settler = new Settler(site, runnable.queue.definition);
     host.slots.add(this);
   }
@@ -105,13 +102,19 @@ export class Lane implements Tenant {
   async run(): Promise<void> {
     const { claiming, working } = this.#host;
     const { leaseMs, pauseMs } = this.#options;
-    const onError = (error: unknown) => this.#report(error);
+    const onError = (error: unknown) => this.#events.error(error);
     const settling = this.#settler.run(working, onError, pauseMs);
     const renewing = loop(() => this.#leases.renew(), {
       wakeup: new Wakeup(),
       signal: working,
       onError,
       pauseMs: () => Math.min(pauseMs, leaseMs / 10),
+    });
+    const limiting = loop(() => Promise.resolve(this.#attempts.limit()), {
+      wakeup: new Wakeup(),
+      signal: working,
+      onError,
+      pauseMs: () => pauseMs,
     });
     await loop(() => this.#turn(), {
       wakeup: this.#wakeup,
@@ -121,12 +124,12 @@ export class Lane implements Tenant {
     });
     this.#settler.leave();
     this.#giveBack(this.#buffer.splice(0));
-    await Promise.all([settling, renewing]);
+    await Promise.all([settling, renewing, limiting]);
   }
 
   /** Ends all attempts that are still running; their tasks go back to the queue. */
   abort(reason: string): void {
-    for (const attempt of this.#attempts.values()) attempt.abort(new StoppedError(reason));
+    this.#attempts.abort(reason);
   }
 
   async #turn(): Promise<number> {
@@ -154,7 +157,7 @@ export class Lane implements Tenant {
   #rest(lookedAt: number): void {
     if (this.held > 0) return;
     this.emptyAt = lookedAt;
-    this.#emit("idle", {});
+    this.#events.idle();
   }
 
   async #claim(limit: number, sentAt: number): Promise<Claim> {
@@ -172,7 +175,7 @@ export class Lane implements Tenant {
   #take(delivery: Delivery, sentAt: number): void {
     const held = this.#leases.take(delivery, sentAt);
     this.emptyAt = NaN;
-    this.#emit("claimed", about(delivery));
+    this.#events.emit("claimed", held, {});
     const crashes = crashesOf(delivery);
     if (crashes < this.#options.maxCrashes) {
       this.#buffer.push(held);
@@ -197,17 +200,11 @@ export class Lane implements Tenant {
   }
 
   async #process(held: Held): Promise<void> {
-    const { delivery } = held;
-    const attempt = new Attempt(this.#runnable, delivery);
-    this.#attempts.set(delivery, attempt);
-    const startedAt = now();
-    const outcome = await attempt.run();
-    const durationMs = now() - startedAt;
-    this.#attempts.delete(delivery);
-    this.#pace.observe(durationMs);
-    if (!isLost(outcome)) {
-      const decision = verdict(outcome, attemptOf(delivery), this.#runnable.definition);
-      this.#settle(held, decision, durationMs);
+    const ended = await this.#attempts.run(held);
+    this.#pace.observe(ended.durationMs);
+    if (!isLost(ended)) {
+      const decision = verdict(ended.outcome, held.attempt, this.#runnable.definition);
+      this.#settle(held, decision, ended.durationMs);
     }
     this.#host.slots.release();
   }
@@ -217,34 +214,21 @@ export class Lane implements Tenant {
       this.#leases.drop(held);
       this.settledAt = now();
       this.#host.changed.wake();
-      if (applied) this.#announce(held.delivery, decision, durationMs);
-      else this.#emit("lost", about(held.delivery));
+      if (applied) this.#events.announce(held, decision, durationMs);
+      else this.#events.emit("lost", held, {});
       const dueSoon = "delayMs" in decision && decision.delayMs < this.#options.pollMs;
       if (dueSoon || this.held === 0) this.wake();
     };
     this.#settler.add({ held, verdict: decision, done });
   }
 
-  #announce(delivery: Delivery, decision: Verdict, durationMs: number): void {
-    const task = about(delivery);
-    const delayMs = "delayMs" in decision ? decision.delayMs : 0;
-    if (decision.kind === "complete") return this.#emit("completed", { ...task, durationMs });
-    if (!("error" in decision)) return this.#emit("released", { ...task, delayMs });
-    const failure = { ...task, durationMs, error: decision.error };
-    this.#emit("failed", failure);
-    if (decision.kind === "dead") this.#emit("dead", failure);
-    else this.#emit("retried", { ...failure, delayMs });
-  }
-
   /** Somebody else has the task: nothing is written, and the handler hears of it. */
   #lose(held: Held): void {
-    const { delivery } = held;
     const place = this.#buffer.indexOf(held);
     if (place >= 0) this.#buffer.splice(place, 1);
-    const reason = `the lease on task ${delivery.id} was lost: somebody else may be running it`;
+    this.#attempts.lose(held);
     this.#host.changed.wake();
-    this.#attempts.get(delivery)?.abort(new PgtqError("LEASE_LOST", reason));
-    this.#emit("lost", about(delivery));
+    this.#events.emit("lost", held, {});
   }
 
   #giveBack(tasks: readonly Held[]): void {
@@ -259,22 +243,4 @@ export class Lane implements Tenant {
     this.#pace.reset();
     this.#giveBack(stale);
   }
-
-  #report(error: unknown): void {
-    this.#emit("error", { error });
-  }
-
-  #emit<Name extends keyof WorkerEvents>(name: Name, event: Omit<WorkerEvents[Name], "queue">) {
-    const { name: queue } = this.#runnable.queue;
-    this.#host.events.emit(name, { queue, ...event } as WorkerEvents[Name]);
-  }
-}
-
-function about(delivery: Delivery): Omit<TaskEvent, "queue"> {
-  return { id: delivery.id, attempt: attemptOf(delivery) };
-}
-
-function isLost(outcome: Outcome): boolean {
-  return outcome.kind === "threw" && outcome.error instanceof PgtqError &&
-    outcome.error.code === "LEASE_LOST";
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Delivery } from "../core/task.ts";
+import { attemptOf, type Delivery } from "../core/task.ts";
 import { extend } from "../db/broker.ts";
 import type { Site } from "../db/site.ts";
 import { now } from "./clock.ts";
@@ -12,6 +12,8 @@ import { now } from "./clock.ts";
 /** A task in this worker's hands, from its claim until the database has taken the result. */
 export interface Held {
   readonly delivery: Delivery;
+  /** The number of the attempt it is claimed for. */
+  readonly attempt: number;
   /** When its claim was sent, by our own clock. */
   readonly claimedAt: number;
   /** Until when nobody else can have claimed it, by our own clock. */
@@ -42,7 +44,8 @@ export class Leases {
   /** Takes hold of a task whose claim was sent at this time. */
   take(delivery: Delivery, claimedAt: number): Held {
     const leaseUntil = claimedAt + this.#leaseMs;
-    const held = { delivery, claimedAt, leaseUntil, settling: false };
+    const attempt = attemptOf(delivery);
+    const held = { delivery, attempt, claimedAt, leaseUntil, settling: false };
     this.#held.set(delivery.id, held);
     return held;
   }

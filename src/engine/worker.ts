@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Duration, milliseconds } from "../core/duration.ts";
+import { milliseconds } from "../core/duration.ts";
 import { hold, type Sql } from "../db/connection.ts";
 import { type Site, siteOf } from "../db/site.ts";
 import type { Queue } from "../queue.ts";
@@ -16,33 +16,13 @@ import { transition, type WorkerState } from "./lifecycle.ts";
 import { logEvents } from "./log.ts";
 import { Slots } from "./slots.ts";
 import { Wakeup } from "./wakeup.ts";
-import { parseWorkerOptions, type WorkerDefinition, type WorkerOptions } from "./worker_options.ts";
-
-/** Bounds of a run that ends by itself. */
-export interface DrainOptions {
-  /**
-   * Process at most this many tasks.
-   *
-   * @default no bound
-   */
-  maxTasks?: number;
-  /**
-   * Claim nothing more after this time: seconds, or a string with a unit.
-   *
-   * @default no bound
-   */
-  maxDuration?: Duration;
-}
-
-/** How a run ended. */
-export interface DrainResult {
-  /** Tasks that were completed. */
-  readonly completed: number;
-  /** Attempts that failed and will be tried again. */
-  readonly retried: number;
-  /** Tasks that failed for good. */
-  readonly dead: number;
-}
+import {
+  type DrainOptions,
+  type DrainResult,
+  parseWorkerOptions,
+  type WorkerDefinition,
+  type WorkerOptions,
+} from "./worker_options.ts";
 
 /** How long a stop waits for the database to take the last results. */
 const flushMs = 5000;

@@ -65,6 +65,32 @@ export interface WorkerOptions {
   gracePeriod?: Duration;
 }
 
+/** Bounds of a run that ends by itself. */
+export interface DrainOptions {
+  /**
+   * Process at most this many tasks.
+   *
+   * @default no bound
+   */
+  maxTasks?: number;
+  /**
+   * Claim nothing more after this time: seconds, or a string with a unit.
+   *
+   * @default no bound
+   */
+  maxDuration?: Duration;
+}
+
+/** How a run ended. */
+export interface DrainResult {
+  /** Tasks that were completed. */
+  readonly completed: number;
+  /** Attempts that failed and will be tried again. */
+  readonly retried: number;
+  /** Tasks that failed for good. */
+  readonly dead: number;
+}
+
 /** A worker's options, checked. */
 export interface WorkerDefinition extends LaneOptions {
   readonly runnables: readonly Runnable[];

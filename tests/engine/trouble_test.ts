@@ -1,5 +1,5 @@
 import { deepEqual, equal } from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { once } from "node:events";
 import { type AddressInfo, createConnection, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
@@ -105,6 +105,7 @@ describe("a worker", () => {
 
   it("goes on after a restart of the database", async () => {
     const dataDir = await mkdtemp(join(tmpdir(), "pgtq-restart-"));
+    await chmod(dataDir, 0o755); // for root: the server runs as somebody else
     const first = await startEmbedded({ dataDir });
     setup({ url: first.url });
     await install();

@@ -44,12 +44,11 @@ export function summary(tally: Tally): string {
 export function nextSteps(program: string, embedded: boolean): string {
   const flag = embedded ? " --embedded" : "";
   const steps = [
-    [`stats${flag}`, "how full the queues are"],
-    [`list ${queueName} --state dead${flag}`, "what failed, and why"],
-    [`redrive ${queueName} --all${flag}`, "give it another try, with the next demo"],
-    ["worker --help", "run processors of your own"],
+    ["how full the queues are", `stats${flag}`],
+    ["what failed, and why", `list ${queueName} --state dead${flag}`],
+    ["try it again, with the next demo", `redrive ${queueName} --all${flag}`],
+    ["run processors of your own", "worker --help"],
   ];
-  return `\nTry next:\n${
-    steps.map(([step, what]) => `  ${program} ${step}   # ${what}\n`).join("")
-  }`;
+  const lines = steps.map(([what, step]) => `  # ${what}\n  ${program} ${step}\n`);
+  return `\nTry next:\n${lines.join("")}`;
 }
