@@ -37,6 +37,7 @@ export type { ListedTask, Stats } from "./src/db/admin.ts";
 export { close, type Queryable, setup, type SetupOptions, type Sql } from "./src/db/connection.ts";
 export type { DeadLetter } from "./src/db/dead.ts";
 export { install, type Installation } from "./src/db/install.ts";
+export type { DeadLetters } from "./src/queue_dead_letters.ts";
 export type {
   AttemptEvent,
   FailureEvent,
@@ -47,19 +48,8 @@ export type {
 export type { WorkerState } from "./src/engine/lifecycle.ts";
 export { Worker } from "./src/engine/worker.ts";
 export type { DrainOptions, DrainResult, WorkerOptions } from "./src/engine/worker_options.ts";
-export {
-  type ErrorClass,
-  type Handler,
-  type Processor,
-  processor,
-  type ProcessorOptions,
-  type TaskContext,
-} from "./src/processor.ts";
-export {
-  createQueue,
-  type DeadLetters,
-  type Page,
-  type PruneOptions,
-  type Queue,
-} from "./src/queue.ts";
+export type { Page, PruneOptions } from "./src/queue_listing_options.ts";
+export { type Handler, type Processor, processor, type TaskContext } from "./src/processor.ts";
+export type { ErrorClass, ProcessorOptions } from "./src/processor_options.ts";
+export { createQueue, type Queue } from "./src/queue.ts";
 export type { ArchiveOptions, EnqueueOptions, QueueOptions } from "./src/queue_options.ts";

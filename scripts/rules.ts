@@ -26,7 +26,7 @@ interface Finding {
 type Rule = (source: Source) => Finding[];
 
 /** The files directly in `src/` that belong to floor 2; the others there are doors. */
-const definitions = /^src\/(?:queue|processor|install)(?:_\w+)?\.ts$/;
+const definitions = /^src\/(?:queue|processor)(?:_\w+)?\.ts$/;
 
 /** The floor of a file: imports go down or stay. `mod.ts` and tests are on none. */
 function floorOf(path: string): number | undefined {
@@ -46,7 +46,7 @@ function doorOf(path: string): string | undefined {
 const homes: Readonly<Record<string, RegExp>> = {
   "postgres": /^src\/db\/connection\.ts$/,
   // Where the options of users are checked.
-  "valibot": /^src\/(?!db\/|engine\/|queue\.ts|processor\.ts|install\.ts)|_options\.ts$|^cli\.ts$/,
+  "valibot": /^src\/(?!db\/|engine\/|queue\.ts|processor\.ts)|_options\.ts$|^cli\.ts$/,
   "hono": /^src\/http(?:\/|\.ts$)/,
   "hono-openapi": /^src\/http(?:\/|\.ts$)/,
   "@opentelemetry/api": /^src\/otel\.ts$/,

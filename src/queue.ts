@@ -8,43 +8,30 @@ import { PgtqError } from "./core/errors.ts";
 import { check, type StandardSchemaV1, toJson } from "./core/input.ts";
 import { header, type TaskState } from "./core/task.ts";
 import * as admin from "./db/admin.ts";
-import { cutoff, pruneBatch, type Retention } from "./db/archive.ts";
 import { enqueue, type NewTask } from "./db/broker.ts";
 import { connection, type Queryable, type Sql } from "./db/connection.ts";
 import * as dead from "./db/dead.ts";
 import { siteOf } from "./db/site.ts";
-import type { Tables } from "./db/tables.ts";
+import { DeadLetters, lettersOf } from "./queue_dead_letters.ts";
+import {
+  type Page,
+  parseListOptions,
+  parsePruneOptions,
+  parseRedriveOptions,
+  type PruneOptions,
+} from "./queue_listing_options.ts";
+import { prune } from "./queue_prune.ts";
 import {
   type EnqueueOptions,
   parseEnqueueOptions,
   parseId,
-  parseListOptions,
-  parsePage,
-  parsePruneOptions,
   parseQueueOptions,
-  parseRedriveOptions,
   type QueueDefinition,
   type QueueOptions,
 } from "./queue_options.ts";
 
 /** How many tasks one statement inserts, and how many dead letters one redrives. */
 const chunkSize = 1000;
-
-/** Which part of a listing to return. */
-export interface Page {
-  /**
-   * At most this many.
-   *
-   * @default 100
-   */
-  limit?: number;
-  /**
-   * Only ids above this one: the last id of the page before.
-   *
-   * @default 0
-   */
-  after?: number;
-}
 
 /**
  * A queue of tasks: `Input` is what is put in, `Output` what the schema makes of it for handlers.
@@ -218,43 +205,6 @@ export class Queue<Input = unknown, Output = Input> {
   }
 }
 
-/** Options of `prune`. */
-export interface PruneOptions {
-  /**
-   * Rows deleted per statement.
-   *
-   * @default 1000
-   */
-  batchSize?: number;
-  /**
-   * Stops between two statements.
-   *
-   * @default never
-   */
-  signal?: AbortSignal;
-}
-
-/** The dead letters of a queue. */
-export class DeadLetters {
-  #definition: QueueDefinition;
-
-  /** Use `queue.dlq`. */
-  constructor(definition: QueueDefinition) {
-    this.#definition = definition;
-  }
-
-  /**
-   * Lists dead letters from the oldest on.
-   *
-   * @throws {PgtqError} `MISSING_QUEUE` if the queue was defined with `dlq: false`
-   */
-  async list(options: Page = {}): Promise<dead.DeadLetter[]> {
-    const { tables } = this.#definition;
-    const page = parsePage(`the dead letters of "${tables.name}"`, options);
-    return await dead.listDead(connection(), tables, lettersOf(this.#definition), page);
-  }
-}
-
 /** Defines a queue whose tasks are checked by a schema of any library that speaks Standard Schema. */
 export function createQueue<Schema extends StandardSchemaV1>(
   name: string,
@@ -286,30 +236,4 @@ export function createQueue<Task = unknown>(
 ): Queue<Task>;
 export function createQueue(name: string, options: object = {}): Queue {
   return new Queue(parseQueueOptions(name, options));
-}
-
-function lettersOf({ tables, letters }: QueueDefinition): Tables {
-  if (letters) return letters;
-  throw new PgtqError(
-    "MISSING_QUEUE",
-    `Cannot use the dead letters of "${tables.name}" as the queue was defined with dlq: false`,
-  );
-}
-
-async function prune(
-  sql: Sql,
-  tables: Tables,
-  retention: Retention | undefined,
-  batchSize: number,
-  signal: AbortSignal | undefined,
-): Promise<number> {
-  if (retention?.ttlMs === undefined && retention?.limit === undefined) return 0;
-  const last = await cutoff(sql, tables, retention);
-  let count = 0;
-  let batch = batchSize;
-  while (last && batch === batchSize && !signal?.aborted) {
-    batch = await pruneBatch(sql, tables, last, batchSize);
-    count += batch;
-  }
-  return count;
 }

@@ -176,42 +176,6 @@ export function refuseUnsupported(options: object, names: readonly string[], whe
   throw new PgtqError("NOT_SUPPORTED", `Cannot use ${name} in ${where} as it is not supported yet`);
 }
 
-const page = { limit: v.optional(count(0), 100), after: v.optional(count(0), 0) };
-const states = ["queued", "delayed", "processing", "dead", "archived"] as const;
-const pageOptions = v.strictObject(page);
-const listOptions = v.strictObject({
-  ...page,
-  state: v.optional(v.picklist(states, `one of ${states.join(", ")}`)),
-});
-const pruneOptions = v.strictObject({
-  batchSize: v.optional(count(1), 1000),
-  signal: v.optional(v.instance(AbortSignal, "an AbortSignal")),
-});
-const redriveOptions = v.strictObject({
-  limit: v.optional(v.union([v.literal(Infinity), count(0)], "a whole number"), Infinity),
-});
-
-/** Checks which part of a listing to return. */
-export function parsePage(where: string, options: unknown) {
-  return parseOptions(pageOptions, options, `list of ${where}`);
-}
-
-/** Checks the options of `list`. */
-export function parseListOptions(name: string, options: unknown) {
-  const { state, ...page } = parseOptions(listOptions, options, `list of "${name}"`);
-  return { state, ...page };
-}
-
-/** Checks the options of `prune`. */
-export function parsePruneOptions(name: string, options: unknown) {
-  return parseOptions(pruneOptions, options, `prune of "${name}"`);
-}
-
-/** Checks the options of `redriveAll`. */
-export function parseRedriveOptions(name: string, options: unknown) {
-  return parseOptions(redriveOptions, options, `redriveAll of "${name}"`);
-}
-
 /** Checks a task's id, which a program may have read from anywhere. */
 export function parseId(id: unknown): void {
   if (Number.isSafeInteger(id)) return;

@@ -114,9 +114,10 @@ async function end(timeout: number): Promise<void> {
 
 function open(): Pool {
   if (pool) return pool;
-  pool = source && "sql" in source
-    ? { sql: source.sql, owned: false, users: 0 }
-    : { sql: connect(source?.url ?? environment("DATABASE_URL")), owned: true, users: 0 };
+  const { url, sql }: { readonly url?: string; readonly sql?: Sql } = source ?? {};
+  pool = sql
+    ? { sql, owned: false, users: 0 }
+    : { sql: connect(url ?? environment("DATABASE_URL")), owned: true, users: 0 };
   return pool;
 }
 

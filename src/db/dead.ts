@@ -93,7 +93,9 @@ function failedTasks({ tables, lastReadAt }: Site, linked: boolean): string {
 
 interface LetterRow {
   readonly id: string;
-  readonly message: Record<string, unknown>;
+  readonly task: string | null;
+  readonly body: unknown;
+  readonly errors: unknown;
   readonly headers: unknown;
   readonly died: Date | string;
 }
@@ -106,15 +108,17 @@ export async function listDead(
   { limit, after }: { limit: number; after: number },
 ): Promise<DeadLetter[]> {
   const text = `
-    select msg_id as id, message, headers, enqueued_at as died from ${letters.queue} t
+    select msg_id as id, message ->> 'msg_id' as task, message -> 'message' as body,
+      message -> 'errors' as errors, headers, enqueued_at as died
+    from ${letters.queue} t
     where msg_id > $1::bigint and ${lettersOf(tables)} order by msg_id limit $2::int`;
   const doing = `Cannot list the dead letters of "${tables.name}"`;
   const rows = await query<LetterRow>(sql, text, [after, limit], doing);
-  return rows.map(({ id, message, headers, died }) => ({
+  return rows.map(({ id, task, body, errors, headers, died }) => ({
     id: taskId(id),
-    taskId: taskId(message["msg_id"]),
-    task: message["message"],
-    errors: Array.isArray(message["errors"]) ? message["errors"].map(String) : [],
+    taskId: taskId(task),
+    task: body,
+    errors: Array.isArray(errors) ? errors.map(String) : [],
     headers: headersOf(headers),
     diedAt: new Date(died),
   }));

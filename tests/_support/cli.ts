@@ -36,6 +36,8 @@ export interface Result {
 export interface Running {
   readonly child: ChildProcess;
   readonly ended: Promise<Result>;
+  /** Sends a signal, as Ctrl-C and process managers do. */
+  signal(name: "SIGINT" | "SIGTERM"): void;
   /** Resolves with the first line, of either output, that fits. */
   line(fits: RegExp): Promise<string>;
 }
@@ -44,7 +46,13 @@ export interface Running {
 export function startCli(args: readonly string[], surroundings: Surroundings = {}): Running {
   const { url, cwd, env, input } = surroundings;
   const [program, parameters] = runScript(cli, ...args);
-  const child = spawn(program, parameters, { cwd, env: { ...bare(), DATABASE_URL: url, ...env } });
+  const child = spawn(program, parameters, {
+    cwd,
+    env: { ...bare(), DATABASE_URL: url, ...env },
+    // A command that hangs fails its test, instead of keeping the whole suite.
+    timeout: 30_000,
+    killSignal: "SIGKILL",
+  });
   child.stdin.on("error", () => {}); // a command may end before it has read everything
   child.stdin.end(input ?? "");
   const [stdout, stderr] = [gather(child.stdout), gather(child.stderr)];
@@ -53,7 +61,9 @@ export function startCli(args: readonly string[], surroundings: Surroundings = {
     stdout: await stdout,
     stderr: await stderr,
   }));
-  return { child, ended, line: (fits) => lineOf(child, fits, ended) };
+  // Not child.kill: Deno then says that the signal ended the process, even if that was handled.
+  const signal = (name: "SIGINT" | "SIGTERM") => void process.kill(child.pid!, name);
+  return { child, ended, signal, line: linesOf(child, ended) };
 }
 
 /** Runs a command to its end. */
@@ -95,15 +105,27 @@ async function gather(stream: NodeJS.ReadableStream): Promise<string> {
   return text;
 }
 
-async function lineOf(child: ChildProcess, fits: RegExp, ended: Promise<Result>): Promise<string> {
-  const found = [child.stdout!, child.stderr!].map((input) =>
-    new Promise<string>((resolve) => {
-      createInterface({ input }).on("line", (line) => fits.test(line) && resolve(line));
-    })
-  );
-  const missing = ended.then(({ stderr }) => {
-    throw new Error(`The command ended without a line like ${fits}: ${stderr}`);
+/** Finds lines in both outputs, those that have come already and those still to come. */
+function linesOf(child: ChildProcess, ended: Promise<Result>): Running["line"] {
+  const lines: string[] = [];
+  const came = new EventTarget();
+  for (const input of [child.stdout!, child.stderr!]) {
+    createInterface({ input }).on("line", (line) => {
+      lines.push(line);
+      came.dispatchEvent(new Event("line"));
+    });
+  }
+  let code: number | null | undefined;
+  ended.then((result) => {
+    code = result.code;
+    came.dispatchEvent(new Event("line"));
   });
-  missing.catch(() => {}); // only of interest if nothing was found before
-  return await Promise.race([...found, missing]);
+  return async (fits) => {
+    for (;;) {
+      const found = lines.find((line) => fits.test(line));
+      if (found !== undefined) return found;
+      if (code !== undefined) throw new Error(`No line like ${fits}:\n${lines.join("\n")}`);
+      await once(came, "line");
+    }
+  };
 }

@@ -62,7 +62,7 @@ describe("the demo", { timeout: 60_000 }, () => {
   it("can be interrupted and resumed", async () => {
     const demo = startCli(["demo", folder], { url: database.url });
     await demo.line(/files to hash/);
-    demo.child.kill("SIGINT");
+    demo.signal("SIGINT");
     const { code, stderr } = await demo.ended;
     assert.equal(code, 130);
     assert.match(stderr, /^pgtq: interrupted.*\n$/);

@@ -114,7 +114,7 @@ describe("stats --watch", () => {
     await watching.line(/"queued":0/);
     await run("send", "watched", "1");
     await watching.line(/"queued":1/);
-    watching.child.kill("SIGINT");
+    watching.signal("SIGINT");
     assert.equal((await watching.ended).code, 0);
   });
 });

@@ -67,6 +67,13 @@ describe("pruning an archive", () => {
     assert.deepEqual(await left(site.tables), [4, 5]);
   });
 
+  it("starts with the oldest, whatever their ids", async () => {
+    const { site: { tables, sql } } = await filled({}, 6, "n");
+    const last = await cutoff(sql, tables, { ttlMs: undefined, limit: 1 });
+    assert.equal(await pruneBatch(sql, tables, last!, 2), 2);
+    assert.deepEqual(await left(tables), [1, 2, 3, 4]);
+  });
+
   it("leaves what is archived while it runs", async () => {
     const { site: { tables, sql } } = await filled({}, 5);
     const last = await cutoff(sql, tables, { ttlMs: undefined, limit: 2 });

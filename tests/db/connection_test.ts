@@ -73,12 +73,22 @@ describe("the connection", () => {
     await database.sql`select 1`;
   });
 
+  it("is by url when sql is there but undefined", async () => {
+    setup({ url: database.url, sql: undefined });
+    await ask();
+    await close();
+  });
+
   it("that setup replaces is ended if the library opened it", async () => {
     setup({ url: database.url });
     const old = connection();
     await ask();
     setup({ sql: database.sql });
     await assert.rejects(old`select 1`.execute(), { code: "CONNECTION_ENDED" });
+    await ask();
+    setup({ url: database.url });
+    await database.sql`select 1`;
+    await close();
   });
 
   it("held by several is ended by the last to release it", async () => {
@@ -86,7 +96,7 @@ describe("the connection", () => {
     const [first, second] = [hold(), hold()];
     assert.equal(first.sql, second.sql);
     await first.release();
-    await ask();
+    await second.sql`select 1`;
     await second.release();
     await assert.rejects(first.sql`select 1`.execute(), { code: "CONNECTION_ENDED" });
     await ask();

@@ -114,6 +114,12 @@ for (const kind of ["ours", "genuine"] as const) {
       });
     }
 
+    it("a queue can be dropped under another spelling of its name", async () => {
+      const { queue } = await backend.make({}, "Upper");
+      assert.equal(await createQueue("upper").drop(), true);
+      assert.equal(await queue.drop(), false);
+    });
+
     it("one queue answers to all spellings of its name", async () => {
       const { queue } = await backend.make({}, "Mixed");
       const lower = createQueue("mixed");

@@ -81,7 +81,9 @@ describe("a worker", () => {
     await database.sql.listen("second_error", () => proxy.breakAll());
     const sql = postgres(proxy.url, { max: 1, backoff: () => 0.01 });
     setup({ sql });
-    const onTask = processor(queue, { maxRetries: 2 }, (_, { attempt }) => {
+    // Long enough that the retry is sent again before anybody claims the task.
+    const retryDelay = "300ms";
+    const onTask = processor(queue, { maxRetries: 2, retryDelay }, (_, { attempt }) => {
       if (attempt === 2) proxy.deafen(); // by now the statement of a retry is prepared
       if (attempt < 3) throw new Error(`no. ${attempt}`);
     });

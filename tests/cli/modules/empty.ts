@@ -1,0 +1,3 @@
+/** A module without a processor. */
+
+export const nothing = "to do";
