@@ -65,11 +65,15 @@ export class Queue<Input = unknown, Output = Input> {
     await admin.create(connection(), letters ? [tables, letters] : [tables]);
   }
 
-  /** Drops the tables of the queue and of its dead letters; `false` if there was no such queue. */
+  /**
+   * Drops the tables of the queue, and of its dead letters unless there are some of other queues
+   * among them; `false` if there was no such queue.
+   */
   async drop(): Promise<boolean> {
     const { tables, letters } = this.definition;
-    const dropped = await admin.drop(connection(), tables);
-    if (letters) await admin.drop(connection(), letters);
+    const sql = connection();
+    const dropped = await admin.drop(sql, tables);
+    if (letters && await dead.belongsTo(sql, tables, letters)) await admin.drop(sql, letters);
     return dropped;
   }
 

@@ -21,8 +21,7 @@ export interface Command<Options = unknown> {
 }
 
 /** Defines a command; the type of the options follows from the parser. */
-// deno-lint-ignore no-explicit-any -- Optique's own bound for "whatever the state is"
-export function defineCommand<P extends Parser<"sync", unknown, any>>(
+export function defineCommand<P extends Parser<"sync", unknown, unknown>>(
   command: {
     readonly parser: P;
     readonly examples: readonly string[];

@@ -54,3 +54,11 @@ export function toJson(task: unknown): { readonly text: string } | { readonly pr
     return { problem: error instanceof Error ? error.message : String(error) };
   }
 }
+
+/**
+ * Reads JSON that the database hands over as text. Columns are asked for in that form because a
+ * pool of the user's may change what the driver makes of JSON, such as the case of its keys.
+ */
+export function fromJson(text: string | null): unknown {
+  return text === null ? null : JSON.parse(text);
+}

@@ -4,7 +4,9 @@
  * @module
  */
 
+import * as v from "valibot";
 import { type Duration, milliseconds } from "./duration.ts";
+import { duration, parseOptions } from "./options.ts";
 
 /** Computes the delay after the failed attempt with this number; the first attempt is 1. */
 export type RetryStrategy = (attempt: number) => Duration;
@@ -72,6 +74,20 @@ export function linear(delay: Duration): RetryStrategy {
   return (attempt) => seconds * attempt;
 }
 
+const fraction = "a number from 0 to 1";
+const exponentialOptions = v.strictObject({
+  base: v.optional(v.pipe(v.number("a number"), v.minValue(1, "1 or more")), 2),
+  max: v.optional(duration, "36500d"),
+  jitter: v.optional(
+    v.pipe(v.number(fraction), v.minValue(0, fraction), v.maxValue(1, fraction)),
+    0,
+  ),
+  random: v.optional(
+    v.custom<() => number>((f) => typeof f === "function", "a function"),
+    () => Math.random,
+  ),
+});
+
 /**
  * Waits `base ** attempt` seconds, at most `max`: 2, 4, 8, … by default.
  *
@@ -89,11 +105,6 @@ export function linear(delay: Duration): RetryStrategy {
  * ```
  */
 export function exponential(options: ExponentialOptions = {}): RetryStrategy {
-  const { base = 2, max = "36500d", jitter = 0, random = Math.random } = options;
-  const cap = milliseconds(max, "max") / 1000;
-  if (!(base >= 1)) throw new TypeError(`base must be 1 or more: current value is ${base}`);
-  if (!(jitter >= 0 && jitter <= 1)) {
-    throw new TypeError(`jitter must be from 0 to 1: current value is ${jitter}`);
-  }
-  return (attempt) => Math.min(base ** attempt, cap) * (1 - jitter * random());
+  const { base, max, jitter, random } = parseOptions(exponentialOptions, options, "exponential");
+  return (attempt) => Math.min(base ** attempt, max / 1000) * (1 - jitter * random());
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { fromJson } from "../core/input.ts";
 import {
   errorsOf,
   groupOf,
@@ -162,9 +163,9 @@ interface ListedRow {
   readonly enqueued: Date | string;
   readonly visible: Date | string;
   readonly state: TaskState;
-  readonly message: unknown;
-  readonly errors: unknown;
-  readonly headers: unknown;
+  readonly message: string | null;
+  readonly errors: string | null;
+  readonly headers: string | null;
 }
 
 /** Which rows are in a state, and in which table. */
@@ -195,8 +196,8 @@ export async function list(
   const dead = state === "dead";
   const text = `
     select t.msg_id as id, t.read_ct as deliveries, t.enqueued_at as enqueued, t.vt as visible,
-      ${dead ? "t.message -> 'message' as message" : "t.message"}, t.headers,
-      ${dead ? "t.message -> 'errors'" : `t.headers -> '${header.errors}'`} as errors,
+      (${dead ? "t.message -> 'message'" : "t.message"})::text as message, t.headers::text,
+      (${dead ? "t.message -> 'errors'" : `t.headers -> '${header.errors}'`})::text as errors,
       ${dead || state === "archived" ? `'${state}'` : stateOf} as state
     from ${rowsIn(state, tables, letters)} and t.msg_id > $1::bigint
     order by t.msg_id limit $2::int`;
@@ -208,13 +209,13 @@ const stateOf = `case when t.vt <= (select clock_timestamp()) then 'queued'
     when ${processing} then 'processing' else 'delayed' end`;
 
 function toListed(row: ListedRow): ListedTask {
-  const headers = headersOf(row.headers);
+  const headers = headersOf(fromJson(row.headers));
   return {
     id: taskId(row.id),
     state: row.state,
-    task: row.message,
+    task: fromJson(row.message),
     group: groupOf(headers),
-    errors: errorsOf({ [header.errors]: row.errors }),
+    errors: errorsOf({ [header.errors]: fromJson(row.errors) }),
     deliveries: row.deliveries,
     enqueuedAt: new Date(row.enqueued),
     visibleAt: new Date(row.visible),

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { fromJson } from "../core/input.ts";
 import { type Delivery, header, headersOf, type Receipt, taskId } from "../core/task.ts";
 import { query, type Queryable } from "./connection.ts";
 import { errors, headers, held, moved, releases, sentReceipts } from "./fragments.ts";
@@ -79,8 +80,8 @@ interface ClaimRow {
   readonly id: string | null;
   readonly deliveries: number;
   readonly enqueued: Date | string;
-  readonly message: unknown;
-  readonly headers: unknown;
+  readonly message: string | null;
+  readonly headers: string | null;
   readonly wait: number | null;
 }
 
@@ -107,7 +108,7 @@ export async function claim(
       returning t.msg_id as id, t.read_ct as deliveries, t.enqueued_at as enqueued, t.message,
         t.headers
     )
-    select id, deliveries, enqueued, message, headers,
+    select id, deliveries, enqueued, message::text, headers::text,
       case when (select count(*) from claimed) < $1::int then (
         select extract(epoch from min(vt) - clock_timestamp())::float8 * 1000
         from ${tables.queue} where vt > (select clock_timestamp())
@@ -127,8 +128,8 @@ function toDelivery(row: ClaimRow): Delivery {
     id: taskId(row.id),
     deliveries: row.deliveries,
     enqueuedAt: new Date(row.enqueued),
-    message: row.message,
-    headers: headersOf(row.headers),
+    message: fromJson(row.message),
+    headers: headersOf(fromJson(row.headers)),
   };
 }
 

@@ -49,7 +49,8 @@ export function setup(options: SetupOptions): void {
   const old = pool;
   source = options;
   pool = undefined;
-  if (old?.owned) old.sql.end().catch(() => {}); // nobody is left to hear of it
+  // Workers that run keep theirs until they stop.
+  if (old?.users === 0) end(old, 5).catch(() => {}); // nobody is left to hear of it
 }
 
 /**
@@ -65,7 +66,7 @@ export function setup(options: SetupOptions): void {
  * ```
  */
 export async function close(): Promise<void> {
-  await end(5);
+  if (pool) await end(pool, 5);
 }
 
 /** The pool in use, opened if need be. */
@@ -83,7 +84,7 @@ export function hold(): { sql: Sql; release(): Promise<void> } {
   const release = async () => {
     held.users--;
     // Nothing of ours is under way by now; after a broken connection the driver may wait in vain.
-    if (held.users === 0 && pool === held) await end(1);
+    if (held.users === 0) await end(held, 1);
   };
   return { sql: held.sql, release };
 }
@@ -106,10 +107,10 @@ export async function query<Row extends object>(
 }
 
 /** `timeout`: how many seconds statements under way get. */
-async function end(timeout: number): Promise<void> {
-  const old = pool;
-  pool = undefined;
-  if (old?.owned) await old.sql.end({ timeout });
+async function end(old: Pool, timeout: number): Promise<void> {
+  if (!old.owned) return;
+  if (pool === old) pool = undefined;
+  await old.sql.end({ timeout });
 }
 
 function open(): Pool {

@@ -4,7 +4,9 @@
  * @module
  */
 
-import { header, headersOf, passingHeaders, type Receipt, taskId } from "../core/task.ts";
+import { PgtqError } from "../core/errors.ts";
+import { fromJson } from "../core/input.ts";
+import { errorsOf, header, headersOf, passingHeaders, type Receipt, taskId } from "../core/task.ts";
 import { ids } from "./broker.ts";
 import { query, type Queryable } from "./connection.ts";
 import { errors, headers, held, lettersOf, moved } from "./fragments.ts";
@@ -94,9 +96,9 @@ function failedTasks({ tables, lastReadAt }: Site, linked: boolean): string {
 interface LetterRow {
   readonly id: string;
   readonly task: string | null;
-  readonly body: unknown;
-  readonly errors: unknown;
-  readonly headers: unknown;
+  readonly body: string | null;
+  readonly errors: string | null;
+  readonly headers: string | null;
   readonly died: Date | string;
 }
 
@@ -108,8 +110,8 @@ export async function listDead(
   { limit, after }: { limit: number; after: number },
 ): Promise<DeadLetter[]> {
   const text = `
-    select msg_id as id, message ->> 'msg_id' as task, message -> 'message' as body,
-      message -> 'errors' as errors, headers, enqueued_at as died
+    select msg_id as id, message ->> 'msg_id' as task, (message -> 'message')::text as body,
+      (message -> 'errors')::text as errors, headers::text, enqueued_at as died
     from ${letters.queue} t
     where msg_id > $1::bigint and ${lettersOf(tables)} order by msg_id limit $2::int`;
   const doing = `Cannot list the dead letters of "${tables.name}"`;
@@ -117,9 +119,9 @@ export async function listDead(
   return rows.map(({ id, task, body, errors, headers, died }) => ({
     id: taskId(id),
     taskId: taskId(task),
-    task: body,
-    errors: Array.isArray(errors) ? errors.map(String) : [],
-    headers: headersOf(headers),
+    task: fromJson(body),
+    errors: errorsOf({ [header.errors]: fromJson(errors) }),
+    headers: headersOf(fromJson(headers)),
     diedAt: new Date(died),
   }));
 }
@@ -178,4 +180,23 @@ export async function newestLetter(sql: Queryable, letters: Tables): Promise<num
   const text = `select coalesce(max(msg_id), 0) as id from ${letters.queue}`;
   const [row] = await query<{ id: string }>(sql, text, [], `Cannot read "${letters.name}"`);
   return taskId(row!.id);
+}
+
+/** Whether a dead letter queue is there and holds nothing of other queues, which may share it. */
+export async function belongsTo(
+  sql: Queryable,
+  tables: Tables,
+  letters: Tables,
+): Promise<boolean> {
+  const doing = `Cannot read "${letters.name}"`;
+  const text = `select exists (
+      select from ${letters.queue} t where (${lettersOf(tables)}) is not true
+    ) as shared`;
+  try {
+    const [row] = await query<{ shared: boolean }>(sql, text, [], doing);
+    return !row!.shared;
+  } catch (error) {
+    if (error instanceof PgtqError && error.code === "MISSING_QUEUE") return false;
+    throw error;
+  }
 }

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { commands } from "../../src/cli/commands.ts";
 import { version } from "../../src/cli/version.ts";
-import { fail, succeed } from "../_support/cli.ts";
+import { fail, misuse, succeed } from "../_support/cli.ts";
 
 const names = Object.keys(commands);
 
@@ -82,9 +82,13 @@ describe("a command line that makes no sense", () => {
     ["stats --database-url mysql://me:secret@host/x", /postgres:\/\/user@host/],
     ["stats --embedded --database-url postgres://host/x", /can't be used together/],
   ];
+  it("ends with exit code 2 and one line", async () => {
+    assert.match(await fail(["stats", "--jsno"], {}, 2), /Did you mean `--json`\?/);
+  });
+
   for (const [line, message] of lines) {
     it(line, async () => {
-      const said = await fail(line.split(" "), {}, 2);
+      const said = await misuse(line.split(" "));
       assert.match(said, message);
       assert.doesNotMatch(said, /secret/);
     });

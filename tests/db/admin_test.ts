@@ -225,6 +225,18 @@ for (const kind of backends) {
         assert.ok(!names.includes(queue.name) && !names.includes(`letters_${kind}`));
       });
 
+      it("drop leaves dead letters that belong to another queue", async () => {
+        const dlq = `shared_${kind}`;
+        const [mine, other] = [await backend.make({ dlq }), await backend.make({ dlq })];
+        await backend.sql.unsafe(
+          `select pgmq.send('${dlq}', '{"queue_name": "${other.queue.name}", "msg_id": 1}')`,
+        );
+        await mine.queue.drop();
+        assert.equal((await other.queue.dlq.list()).length, 1);
+        await other.queue.drop();
+        assert.ok(!(await queueNames(backend.sql)).includes(dlq));
+      });
+
       it("purge names a missing queue", async () => {
         await assert.rejects(createQueue("missing").purge(), { code: "MISSING_QUEUE" });
       });

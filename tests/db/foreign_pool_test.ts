@@ -53,6 +53,7 @@ for (const [title, options] of pools) {
 
       const [first] = await take();
       assert.deepEqual([first?.id, first?.deliveries], [1, 1]);
+      assert.deepEqual(first?.message, { user_id: 1, at: new Date(0).toISOString() });
       assert.ok(first!.enqueuedAt.getTime() > enqueuedFrom);
       const back = { ...first!, delayMs: 0, error: "Error: 1" };
       assert.deepEqual(await putBack(await site(), [back], { wake: true }), new Set([1]));
@@ -73,11 +74,12 @@ for (const [title, options] of pools) {
     });
 
     it("counts, lists, cancels and purges", async () => {
-      await queue.enqueueMany([1, 2, 3]);
+      await queue.enqueueMany([{ snake_case: 1 }, 2, 3]);
       const { queued, oldestAgeSeconds } = await queue.stats();
       assert.equal(queued, 3);
       assert.ok(oldestAgeSeconds! >= 0);
       const [one] = await queue.list();
+      assert.deepEqual(one?.task, { snake_case: 1 });
       assert.ok(one?.visibleAt instanceof Date && !Number.isNaN(one.visibleAt.getTime()));
       assert.equal(await queue.cancel(1), true);
       assert.equal(await queue.purge(), 2);

@@ -148,6 +148,21 @@ describe("stopping", () => {
     await running;
   });
 
+  it("is not what another setup does to a worker that runs", async () => {
+    setup({ url: database.url });
+    const queue = await queueOf(0);
+    const worker = new Worker({ processors: [processor(queue, () => {})], pollInterval: "1h" });
+    const idle = next(worker, "idle");
+    const running = worker.run();
+    await idle;
+    setup({ sql: database.sql });
+    const completed = next(worker, "completed");
+    await queue.enqueue({});
+    await completed;
+    await worker.stop();
+    await running;
+  });
+
   it("ends the pool that the library opened, and a later use opens another", async () => {
     setup({ url: database.url });
     const queue = await queueOf(1);
