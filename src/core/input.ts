@@ -31,11 +31,19 @@ interface DetailedIssue extends StandardSchemaV1.Issue {
 }
 
 function line(issue: DetailedIssue): string {
-  const { path = [], expected, received, message } = issue;
-  const detailed = typeof expected === "string" && typeof received === "string";
-  const text = detailed ? `expected ${expected}, received ${received}` : message;
-  const keys = path.map((part) => String(typeof part === "object" ? part.key : part));
+  const keys = (issue.path ?? []).map((part) => String(typeof part === "object" ? part.key : part));
+  const text = problemOf(issue, keys.at(-1));
   return keys.length > 0 ? `${keys.join(".")}: ${text}` : text;
+}
+
+function problemOf(
+  { expected, received, message }: DetailedIssue,
+  key: string | undefined,
+): string {
+  if (typeof expected !== "string" || typeof received !== "string") return message;
+  // Of a field that isn't there, valibot says that it expected the field's name.
+  if (received === "undefined" && expected === JSON.stringify(key)) return "is missing";
+  return `expected ${expected}, received ${received}`;
 }
 
 /** JSON that `jsonb` refuses: these escapes, unless their backslash is itself escaped. */

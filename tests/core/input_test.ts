@@ -26,7 +26,7 @@ describe("check with valibot", () => {
 
   const problems: readonly [unknown, string][] = [
     [{ userId: "x" }, 'userId: expected number, received "x"'],
-    [{}, 'userId: expected "userId", received undefined'],
+    [{}, "userId: is missing"],
     [
       { userId: 1, tags: ["ok", "b", 3] },
       "tags.1: expected >=2, received 1; " +
