@@ -12,10 +12,12 @@ import { queueName } from "./tasks.ts";
 const barWidth = 24;
 
 /** One line on how far the run is. */
-export function progressLine(tally: Tally, total: number, seconds: number): string {
+export function progressLine(tally: Tally, expected: number, seconds: number): string {
   const { done, retried, dead } = tally;
   const over = done + dead.length;
-  const filled = Math.min(barWidth, Math.round(barWidth * over / total));
+  // Two demos at once share their work, and one of them may do more than it had expected.
+  const total = Math.max(expected, over);
+  const filled = Math.round(barWidth * over / total);
   const bar = "█".repeat(filled) + "░".repeat(barWidth - filled);
   const speed = `${number(Math.round(over / seconds))} tasks/s`;
   return `  ${bar} ${number(over)}/${number(total)}  ${number(done)} done, ` +
