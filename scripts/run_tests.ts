@@ -1,7 +1,7 @@
 /**
  * Runs the tests on one runtime or on several, with one throwaway Postgres for all of them.
  *
- * `deno run -A scripts/test.ts [deno|node|bun|doc …] [-- flags and files for the runtime]`
+ * `deno run -A scripts/run_tests.ts [deno|node|bun|doc …] [-- files]`
  *
  * @module
  */
@@ -12,6 +12,7 @@ import { startEmbedded } from "../src/embedded.ts";
 
 interface Runtime {
   readonly command: readonly string[];
+  readonly files: readonly string[];
   /** Finds the counts of passed and failed tests in what the runtime prints. */
   readonly passed: RegExp;
   readonly failed: RegExp;
@@ -21,22 +22,26 @@ interface Runtime {
 const runtimes: Readonly<Record<string, Runtime>> = {
   deno: {
     command: [process.execPath, "test", "-A", "--quiet"],
+    files: ["tests"],
     passed: /\d+ passed \((\d+) steps\)/,
     failed: /\d+ failed \((\d+) steps?\)/,
   },
   /** The examples in the docs, for real: `DATABASE_URL` names the throwaway Postgres. */
   doc: {
-    command: [process.execPath, "test", "-A", "--quiet", "--doc", "mod.ts", "src", "README.md"],
+    command: [process.execPath, "test", "-A", "--quiet", "--doc"],
+    files: ["mod.ts", "src", "README.md"],
     passed: /(\d+) passed/,
     failed: /(\d+) failed/,
   },
   node: {
-    command: ["npx", "--yes", "node@24", "--test", "tests/**/*_test.ts"],
+    command: ["npx", "--yes", "node@24", "--test"],
+    files: ["tests/**/*_test.ts"],
     passed: /^(?:ℹ|#) pass (\d+)/m,
     failed: /^(?:ℹ|#) fail (\d+)/m,
   },
   bun: {
-    command: ["npx", "--yes", "bun@1.4.5", "test", "tests"],
+    command: ["npx", "--yes", "bun@1.4.5", "test"],
+    files: ["tests"],
     passed: /^ *(\d+) pass$/m,
     failed: /^ *(\d+) fail$/m,
   },
@@ -72,8 +77,9 @@ function line({ passed, failed }: Count): string {
   return `${passed} passed, ${failed} failed`;
 }
 
-async function run(runtime: Runtime, extra: readonly string[], url: string): Promise<Count> {
-  const [command, ...parameters] = [...runtime.command, ...extra];
+async function run(runtime: Runtime, files: readonly string[], url: string): Promise<Count> {
+  const chosen = files.length > 0 ? files : runtime.files;
+  const [command, ...parameters] = [...runtime.command, ...chosen];
   const child = spawn(command!, parameters, {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, PGTQ_TEST_DATABASE_URL: url, DATABASE_URL: url, NO_COLOR: "1" },
