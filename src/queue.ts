@@ -103,7 +103,9 @@ export class Queue<Input = unknown, Output = Input> {
    */
   async enqueueMany(tasks: readonly Input[], options: EnqueueOptions = {}): Promise<number[]> {
     const { sql, delay, at, ...rest } = parseEnqueueOptions(this.name, options);
-    const encoded = await Promise.all(tasks.map((task) => this.#encode(task, rest)));
+    const encoded = await Promise.all(tasks.map((task, index) => {
+      return this.#encode(task, rest, tasks.length > 1 ? `the task at index ${index}` : "the task");
+    }));
     const due = { delayMs: delay, at: at?.toISOString() ?? null };
     const chunks = Array.from(
       { length: Math.ceil(encoded.length / chunkSize) },
@@ -173,13 +175,14 @@ export class Queue<Input = unknown, Output = Input> {
   async #encode(
     task: Input,
     { group, headers }: Pick<EnqueueOptions, "group" | "headers">,
+    name: string,
   ): Promise<NewTask> {
     const json = toJson(task);
-    if ("problem" in json) throw this.#invalid(json.problem);
+    if ("problem" in json) throw this.#invalid(name, json.problem);
     const { schema, group: groupOf } = this.definition;
     // What is checked is what a worker is going to see: the task after its way through JSON.
     const checked = schema ? await check(schema, JSON.parse(json.text)) : { value: task };
-    if ("problem" in checked) throw this.#invalid(checked.problem);
+    if ("problem" in checked) throw this.#invalid(name, checked.problem);
     const key = group ?? groupOf?.(task);
     const all = key === undefined ? headers : { ...headers, [header.group]: String(key) };
     return { message: json.text, headers: all ? this.#headers(all) : null };
@@ -191,8 +194,8 @@ export class Queue<Input = unknown, Output = Input> {
     throw new TypeError(`Wrong option of enqueue to "${this.name}": headers: ${json.problem}`);
   }
 
-  #invalid(problem: string): PgtqError {
-    const message = `Cannot enqueue to "${this.name}" as the task is invalid: ${problem}`;
+  #invalid(name: string, problem: string): PgtqError {
+    const message = `Cannot enqueue to "${this.name}" as ${name} is invalid: ${problem}`;
     return new PgtqError("INVALID_TASK", message);
   }
 

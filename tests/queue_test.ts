@@ -112,7 +112,10 @@ for (const kind of backends) {
       it("puts none in when one is invalid", async () => {
         const made = await backend.make({ input: v.object({ n: v.number() }) } as Options);
         const tasks = [{ n: 1 }, { n: "x" }, { n: 3 }];
-        await assert.rejects(made.queue.enqueueMany(tasks), { code: "INVALID_TASK" });
+        await assert.rejects(made.queue.enqueueMany(tasks), {
+          code: "INVALID_TASK",
+          message: /as the task at index 1 is invalid: n: expected number, received "x"$/,
+        });
         assert.deepEqual(await rows(made), []);
       });
     });

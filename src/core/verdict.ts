@@ -7,6 +7,9 @@
 import { type Duration, milliseconds, shown } from "./duration.ts";
 import type { RetryStrategy } from "./retry.ts";
 
+/** Marks what handlers throw: a module may import another copy of the library than the worker. */
+const brand = Symbol.for("pgtq.verdict");
+
 /**
  * Thrown by a handler: no retry can help, the task goes to the dead letters at once.
  *
@@ -26,6 +29,12 @@ import type { RetryStrategy } from "./retry.ts";
  */
 export class PermanentError extends Error {
   override readonly name: string = "PermanentError";
+
+  /** Creates the error that ends all attempts. */
+  constructor(message?: string, options?: ErrorOptions) {
+    super(message, options);
+    Object.defineProperty(this, brand, { value: "permanent" });
+  }
 }
 
 /**
@@ -50,6 +59,7 @@ export class SnoozeError extends Error {
   constructor(delay: Duration) {
     super(`snoozed for ${shown(delay)}`);
     this.delayMs = milliseconds(delay, "the delay of SnoozeError");
+    Object.defineProperty(this, brand, { value: "snooze" });
   }
 }
 
@@ -88,11 +98,14 @@ export function verdict(outcome: Outcome, attempt: number, policy: RetryPolicy):
   if (outcome.kind === "returned") return { kind: "complete" };
   const { error } = outcome;
   if (error instanceof StoppedError) return { kind: "release" };
-  if (error instanceof SnoozeError) return { kind: "snooze", delayMs: error.delayMs };
-  if (error instanceof PermanentError || attempt > policy.maxRetries) {
-    return { kind: "dead", error };
-  }
+  const mark = markOf(error);
+  if (mark === "snooze") return { kind: "snooze", delayMs: (error as SnoozeError).delayMs };
+  if (mark === "permanent" || attempt > policy.maxRetries) return { kind: "dead", error };
   return retry(error, attempt, policy);
+}
+
+function markOf(error: unknown): unknown {
+  return error instanceof Error ? (error as { [brand]?: unknown })[brand] : undefined;
 }
 
 /** `retryOn` and `retryDelay` are the user's code: when they throw, that is the task's last error. */

@@ -20,7 +20,7 @@ import type { Site } from "./site.ts";
 import type { Tables } from "./tables.ts";
 import { readable } from "./trouble.ts";
 
-/** How full a queue is. Exact up to 100,000 each; beyond, the planner's estimate of the table. */
+/** How full a queue is. Exact up to 100,000 each; beyond, an estimate of the whole table. */
 export interface Stats {
   /** Due and waiting for a worker. */
   readonly queued: number;
@@ -112,20 +112,26 @@ export async function cancel(
 /** Counting stops here, so that it costs the same at any depth. */
 const counted = 100_000;
 
-/** A count of rows up to the bound; beyond, the planner's estimate for the whole table. */
+/** How many rows a table has by its size and the planner's statistics, or by its span of ids. */
+function estimate(table: string): string {
+  return `(select case when c.reltuples > 0
+      then (c.reltuples / c.relpages * (pg_relation_size(c.oid) / 8192))::bigint
+      else (select max(msg_id) - min(msg_id) + 1 from ${table}) end
+    from pg_class c where c.oid = '${table}'::regclass)`;
+}
+
+/** A count of rows up to the bound; beyond, an estimate for the whole table. */
 function bounded(table: string, where: string): string {
-  return `(select case when count(*) <= ${counted} then count(*) else greatest(count(*), (
-      select reltuples::bigint from pg_class where oid = '${table}'::regclass
-    )) end from (select from ${table} t where ${where} limit ${counted + 1}) first_rows)`;
+  return `(select case when count(*) <= ${counted} then count(*)
+      else greatest(count(*), ${estimate(table)}) end
+    from (select from ${table} t where ${where} limit ${counted + 1}) first_rows)`;
 }
 
 /** The dead letters of a queue among the first in their table, which it may share with others. */
 function boundedLetters(tables: Tables, letters: Tables): string {
-  return `(select case when count(*) <= ${counted} then count(*) filter (where ${
-    lettersOf(tables)
-  }) else greatest(count(*), (
-      select reltuples::bigint from pg_class where oid = '${letters.queue}'::regclass
-    )) end from (select message from ${letters.queue} limit ${counted + 1}) t)`;
+  return `(select case when count(*) <= ${counted} then count(*) filter (where ${lettersOf(tables)})
+      else greatest(count(*), ${estimate(letters.queue)}) end
+    from (select message from ${letters.queue} limit ${counted + 1}) t)`;
 }
 
 /** Counts a queue. */

@@ -7,7 +7,7 @@
 import { PgtqError } from "../core/errors.ts";
 import { query, type Queryable } from "./connection.ts";
 import type { Tables } from "./tables.ts";
-import { address } from "./trouble.ts";
+import { address, missingQueue } from "./trouble.ts";
 
 /** A queue that is there, in a database. */
 export interface Site {
@@ -50,14 +50,8 @@ export async function siteOf(
       `${doing} as pgmq is not installed in ${where}: run \`pgtq install\``,
     );
   }
-  if (!found.queue) throw missingQueue(tables.name, doing, owner);
+  if (!found.queue) {
+    throw new PgtqError("MISSING_QUEUE", `${doing} as ${missingQueue(tables.name, owner)}`);
+  }
   return { sql, tables, lastReadAt: found.reads };
-}
-
-function missingQueue(name: string, doing: string, owner: string): PgtqError {
-  const advice = `run \`pgtq create ${/^\w+$/.test(owner) ? owner : JSON.stringify(owner)}\``;
-  return new PgtqError(
-    "MISSING_QUEUE",
-    `${doing} as the queue "${name}" doesn't exist: ${advice}`,
-  );
 }

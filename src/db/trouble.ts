@@ -47,14 +47,15 @@ const reasons: Readonly<Record<string, Reason>> = {
   "42883": missingPgmq, // no such function in it
   "42P01": {
     code: "MISSING_QUEUE",
-    text: (message) => `${message}: create the queue with \`pgtq create\``,
+    text: (message) => missingQueue(/"pgmq\.[qa]_(.+)"/.exec(message)?.[1] ?? "of that name"),
   },
 };
 
 /** The same failure as a {@linkcode PgtqError} where its cause is known, else as it came. */
 export function readable(error: unknown, doing: string, sql: Queryable): unknown {
   if (!(error instanceof Error) || error instanceof PgtqError) return error;
-  const reason = reasons[String((error as { code?: unknown }).code)];
+  const code = String((error as { code?: unknown }).code);
+  const reason = error.message.includes('"pgmq.meta"') ? missingPgmq : reasons[code];
   if (!reason) return error;
   const text = reason.text(error.message || "no answer", address(sql));
   return new PgtqError(reason.code, `${doing} as ${text}`, { cause: error });
@@ -66,4 +67,10 @@ export function address(sql: Queryable): string {
   if (!options) return "of the transaction";
   const { host, port, user, database } = options;
   return `postgres://${user}@${host[0]}:${port[0]}/${database}`;
+}
+
+/** The end of a sentence about a queue that is not there; `owner` is the queue to create for it. */
+export function missingQueue(name: string, owner = name.replace(/_dlq$/, "")): string {
+  const argument = /^\w+$/.test(owner) ? owner : JSON.stringify(owner);
+  return `the queue "${name}" doesn't exist: run \`pgtq create ${argument}\``;
 }

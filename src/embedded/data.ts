@@ -107,12 +107,18 @@ export async function running(data: string): Promise<Running | undefined> {
   return { port, ready: lines[7]?.trim() === "ready" };
 }
 
+/** What Postgres answers with one byte, whatever state it is in: "may we use TLS?". */
+const SSL_REQUEST = Uint8Array.of(0, 0, 0, 8, 4, 210, 22, 47);
+
+/** A connection alone proves nothing: the kernel still accepts some for a server being killed. */
 function answers(port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1", () => {
-      socket.destroy();
+    const socket = connect(port, "127.0.0.1", () => socket.write(SSL_REQUEST));
+    socket.on("data", () => {
       resolve(true);
+      socket.destroy();
     });
-    socket.on("error", () => resolve(false));
+    socket.on("error", () => {});
+    socket.on("close", () => resolve(false));
   });
 }

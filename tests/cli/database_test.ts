@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import postgres from "postgres";
+import { type EmbeddedPostgres, startEmbedded } from "../../src/embedded.ts";
 import { fail, succeed } from "../_support/cli.ts";
 import { createTestDatabase, type TestDatabase } from "../_support/database.ts";
 
@@ -48,6 +50,36 @@ describe("the database", () => {
     missing.pathname = "/no_such_database";
     assert.match(await fail(["stats"], { url: missing.href }), /no_such_database.*does not exist/);
     assert.match(await fail(["stats"], { url: "no address" }), /not a URL/);
+  });
+});
+
+describe("a database that asks for passwords", () => {
+  let server: EmbeddedPostgres;
+  let folder: string;
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), "pgtq-password-"));
+    chmodSync(folder, 0o755); // for root: the server runs as somebody else
+    server = await startEmbedded({ dataDir: folder });
+    const sql = postgres(server.url);
+    await sql.unsafe("create role locked login password 'right'");
+    const rules = join(folder, "data", "pg_hba.conf");
+    writeFileSync(rules, `host all locked all scram-sha-256\n${readFileSync(rules, "utf8")}`);
+    await sql`select pg_reload_conf()`;
+    await sql.end();
+  });
+  after(async () => {
+    await server.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it("refuses a wrong one, which is not shown, and takes the right one", async () => {
+    const url = new URL(server.url);
+    [url.username, url.password] = ["locked", "wrong"];
+    const said = await fail(["stats"], { url: url.href });
+    assert.match(said, /locked@.* refuses the login: password authentication failed/);
+    assert.doesNotMatch(said, /wrong/);
+    url.password = "right";
+    assert.match(await fail(["stats"], { url: url.href }), /run `pgtq install`/);
   });
 });
 

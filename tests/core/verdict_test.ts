@@ -153,3 +153,14 @@ suite("the text kept of an error", () => {
     for (const error of hostile) assert.ok(describe(error).length > 0);
   });
 });
+
+suite("errors of another copy of the library", () => {
+  it("count like our own", async () => {
+    const copy = new URL("../../src/core/verdict.ts?copy", import.meta.url).href;
+    const other = await import(copy) as typeof import("../../src/core/verdict.ts");
+    const permanent = new other.PermanentError("gone");
+    assert.ok(!(permanent instanceof PermanentError));
+    assert.deepEqual(after(permanent, 1), { kind: "dead", error: permanent });
+    assert.deepEqual(after(new other.SnoozeError("1s"), 1), { kind: "snooze", delayMs: 1000 });
+  });
+});

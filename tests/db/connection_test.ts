@@ -156,7 +156,11 @@ describe("the connection", () => {
     });
 
     it("says that the queue is missing, and how to create it", async () => {
-      await fails(database.url, "MISSING_QUEUE", /"orders".*q_orders.*`pgtq create`$/);
+      await fails(
+        database.url,
+        "MISSING_QUEUE",
+        /"orders" doesn't exist: run `pgtq create orders`$/,
+      );
     });
   });
 
