@@ -44,8 +44,9 @@ describe("a temporary server", () => {
   it("goes when its program is killed or ends without stop", limit, async () => {
     for (const end of ["kill", "forget"]) {
       const user = await startUser("", end);
-      const home = dirname(await ask(user.url, "show data_directory").catch(() => "/gone/data"));
+      const home = dirname(await ask(user.url, "show data_directory"));
       if (end === "kill") user.child.kill("SIGKILL");
+      else user.child.stdin!.end();
       await user.ended;
       assertNoServer(home);
       eventually(() => !existsSync(home));

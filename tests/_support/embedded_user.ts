@@ -11,8 +11,6 @@ const [dataDir, end] = process.argv.slice(2);
 const server = await startEmbedded(dataDir ? { dataDir } : {});
 process.stdout.write(`${server.url}\n`);
 
+for await (const _ of process.stdin);
 // A program that forgets to stop ends all the same.
-if (end !== "forget") {
-  for await (const _ of process.stdin);
-  await server.stop();
-}
+if (end !== "forget") await server.stop();
