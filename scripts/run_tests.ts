@@ -21,7 +21,7 @@ interface Runtime {
 /** The versions that are known to work; npm gets them where they are not installed. */
 const runtimes: Readonly<Record<string, Runtime>> = {
   deno: {
-    command: [process.execPath, "test", "-A", "--quiet"],
+    command: [process.execPath, "test", "-A", "--quiet", "--parallel"],
     files: ["tests"],
     passed: /\d+ passed \((\d+) steps\)/,
     failed: /\d+ failed \((\d+) steps?\)/,
@@ -34,7 +34,7 @@ const runtimes: Readonly<Record<string, Runtime>> = {
     failed: /(\d+) failed/,
   },
   node: {
-    command: ["npx", "--yes", "node@24", "--test"],
+    command: ["npx", "--yes", "node@24", "--test", "--test-concurrency=3"],
     files: ["tests/**/*_test.ts"],
     passed: /^(?:ℹ|#) pass (\d+)/m,
     failed: /^(?:ℹ|#) fail (\d+)/m,
@@ -82,7 +82,13 @@ async function run(runtime: Runtime, files: readonly string[], url: string): Pro
   const [command, ...parameters] = [...runtime.command, ...chosen];
   const child = spawn(command!, parameters, {
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, PGTQ_TEST_DATABASE_URL: url, DATABASE_URL: url, NO_COLOR: "1" },
+    env: {
+      ...process.env,
+      PGTQ_TEST_DATABASE_URL: url,
+      DATABASE_URL: url,
+      DENO_JOBS: "3",
+      NO_COLOR: "1",
+    },
   });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {

@@ -1,22 +1,13 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { after, before, describe, it } from "node:test";
-import { createQueue, processor, type Queue, setup, Worker } from "../../mod.ts";
-import { createTestDatabase, type TestDatabase } from "../_support/database.ts";
+import { describe, it } from "node:test";
+import { processor, type Queue, Worker } from "../../mod.ts";
+import { fileDatabase } from "../_support/file_database.ts";
 import { next, record } from "../_support/events.ts";
 
-let database: TestDatabase;
-let queues = 0;
-
-before(async () => {
-  database = await createTestDatabase();
-  setup({ sql: database.sql });
-});
-
-after(() => database[Symbol.asyncDispose]());
+const database = fileDatabase();
 
 async function queueOfOne(): Promise<Queue> {
-  const queue = createQueue(`attempt_${++queues}`);
-  await queue.create();
+  const queue = await database.newQueue();
   await queue.enqueue({});
   return queue;
 }

@@ -3,28 +3,14 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import process from "node:process";
 import { createInterface } from "node:readline";
-import { after, before, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { createQueue, processor, type Queue, setup, Worker } from "../../mod.ts";
-import { createTestDatabase, type TestDatabase } from "../_support/database.ts";
+import { processor, type Queue, Worker } from "../../mod.ts";
+import { fileDatabase } from "../_support/file_database.ts";
 import { next } from "../_support/events.ts";
 import { runScript } from "../_support/runtime.ts";
 
-let database: TestDatabase;
-let queues = 0;
-
-before(async () => {
-  database = await createTestDatabase();
-  setup({ sql: database.sql });
-});
-
-after(() => database[Symbol.asyncDispose]());
-
-async function newQueue(): Promise<Queue> {
-  const queue = createQueue(`crash_${++queues}`);
-  await queue.create();
-  return queue;
-}
+const database = fileDatabase();
 
 const script = fileURLToPath(new URL("../_support/worker_process.ts", import.meta.url));
 
@@ -51,7 +37,7 @@ async function says({ child }: WorkerProcess, event: string): Promise<void> {
 
 describe("a worker process", () => {
   it("that is killed loses nothing: its tasks are back after the lease, whatever their timeout", async () => {
-    const queue = await newQueue();
+    const queue = await database.newQueue();
     const id = await queue.enqueue({});
     const worker = startWorker(queue, "hang");
     await says(worker, "claimed");
@@ -69,7 +55,7 @@ describe("a worker process", () => {
   });
 
   it("that dies of its task again and again ends with a dead letter that says so", async () => {
-    const queue = await newQueue();
+    const queue = await database.newQueue();
     await queue.enqueue({});
     for (let crash = 1; crash <= 5; crash++) {
       const worker = startWorker(queue, "crash");
@@ -89,7 +75,7 @@ describe("a worker process", () => {
   });
 
   it("gives a task back on SIGTERM when its handler outlasts the grace period, and exits", async () => {
-    const queue = await newQueue();
+    const queue = await database.newQueue();
     await queue.enqueue({});
     const worker = startWorker(queue, "hang");
     await says(worker, "claimed");
@@ -102,7 +88,7 @@ describe("a worker process", () => {
   });
 
   it("exits by itself once it has stopped", async () => {
-    const queue = await newQueue();
+    const queue = await database.newQueue();
     await queue.enqueue({});
     const worker = startWorker(queue, "quick");
     await says(worker, "completed");

@@ -1,24 +1,10 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { after, before, describe, it } from "node:test";
-import { createQueue, PgtqError, processor, type Queue, setup, Worker } from "../../mod.ts";
-import { createTestDatabase, type TestDatabase } from "../_support/database.ts";
+import { describe, it } from "node:test";
+import { PgtqError, processor, type Queue, Worker } from "../../mod.ts";
+import { fileDatabase } from "../_support/file_database.ts";
 import { next, record } from "../_support/events.ts";
 
-let database: TestDatabase;
-let queues = 0;
-
-before(async () => {
-  database = await createTestDatabase();
-  setup({ sql: database.sql });
-});
-
-after(() => database[Symbol.asyncDispose]());
-
-async function newQueue(): Promise<Queue> {
-  const queue = createQueue(`lease_${++queues}`);
-  await queue.create();
-  return queue;
-}
+const database = fileDatabase();
 
 /** A handler that waits to be let go. */
 function gate() {
@@ -34,7 +20,7 @@ async function visibleAt(queue: Queue): Promise<number> {
 
 describe("a lease", () => {
   it("is renewed while the handler runs, however long that takes", async () => {
-    const queue = await newQueue();
+    const queue = await database.newQueue();
     await queue.enqueue({});
     const { promise, open } = gate();
     const worker = new Worker({ processors: [processor(queue, () => promise)], lease: "150ms" });
@@ -52,7 +38,7 @@ describe("a lease", () => {
   });
 
   it("that was taken over makes the first worker change nothing, and its handler hear of it", async () => {
-    const queue = await newQueue();
+    const queue = await database.newQueue();
     const id = await queue.enqueue({});
     const { promise, open } = gate();
     let reason: unknown;
@@ -86,7 +72,7 @@ describe("a lease", () => {
 
   it("that was taken over just before the handler ends is found lost at the settlement", async () => {
     for (const fails of [false, true]) {
-      const queue = await newQueue();
+      const queue = await database.newQueue();
       await queue.enqueue({});
       const onTask = processor(queue, async () => {
         await database.sql.unsafe(`update pgmq.q_${queue.name} set read_ct = read_ct + 1`);
@@ -102,7 +88,7 @@ describe("a lease", () => {
   });
 
   it("is lost when the queue is purged under a running handler", async () => {
-    const queue = await newQueue();
+    const queue = await database.newQueue();
     await queue.enqueue({});
     const onTask = processor(queue, async () => void await queue.purge());
     const worker = new Worker({ processors: [onTask] });

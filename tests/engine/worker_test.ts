@@ -1,5 +1,5 @@
 import { deepEqual, equal, match, ok, rejects, throws } from "node:assert/strict";
-import { after, before, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import * as v from "valibot";
 import {
   createQueue,
@@ -8,33 +8,21 @@ import {
   processor,
   type ProcessorOptions,
   type Queue,
-  setup,
+  type QueueOptions,
   SnoozeError,
   type TaskContext,
   Worker,
 } from "../../mod.ts";
-import { createTestDatabase, type TestDatabase } from "../_support/database.ts";
+import { fileDatabase } from "../_support/file_database.ts";
 import { next, record } from "../_support/events.ts";
 
 interface Task {
   n: number;
 }
 
-let database: TestDatabase;
-let queues = 0;
+const database = fileDatabase();
 
-before(async () => {
-  database = await createTestDatabase();
-  setup({ sql: database.sql });
-});
-
-after(() => database[Symbol.asyncDispose]());
-
-async function newQueue(options = {}): Promise<Queue<Task>> {
-  const queue = createQueue<Task>(`work_${++queues}`, options);
-  await queue.create();
-  return queue;
-}
+const newQueue = (options: QueueOptions<Task> = {}) => database.newQueue<Task>(options);
 
 /** Runs a handler on tasks until nothing is due; returns what the worker said. */
 async function drained(
@@ -288,7 +276,7 @@ describe("Worker", () => {
     throws(worker({ processors: [() => {}] }), /made by processor/);
     throws(
       worker({ processors: [onTask, processor(queue, () => {})] }),
-      /two processors for .*work_/,
+      /two processors for .*queue_/,
     );
   });
 
