@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
+import { cp, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe as suite, it } from "node:test";
+import { pathToFileURL } from "node:url";
 import {
   describe,
   InvalidTaskError,
@@ -156,11 +160,14 @@ suite("the text kept of an error", () => {
 
 suite("errors of another copy of the library", () => {
   it("count like our own", async () => {
-    const copy = new URL("../../src/core/verdict.ts?copy", import.meta.url).href;
+    const folder = await mkdtemp(join(tmpdir(), "pgtq-copy-"));
+    await cp(new URL("../../src/core/", import.meta.url), folder, { recursive: true });
+    const copy = pathToFileURL(join(folder, "verdict.ts")).href;
     const other = await import(copy) as typeof import("../../src/core/verdict.ts");
     const permanent = new other.PermanentError("gone");
     assert.ok(!(permanent instanceof PermanentError));
     assert.deepEqual(after(permanent, 1), { kind: "dead", error: permanent });
     assert.deepEqual(after(new other.SnoozeError("1s"), 1), { kind: "snooze", delayMs: 1000 });
+    await rm(folder, { recursive: true });
   });
 });
