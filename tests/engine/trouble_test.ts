@@ -1,4 +1,4 @@
-import { deepEqual, equal } from "node:assert/strict";
+import { deepEqual, equal, match } from "node:assert/strict";
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { once } from "node:events";
 import { type AddressInfo, createConnection, createServer, type Socket } from "node:net";
@@ -6,7 +6,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import postgres from "postgres";
-import { close, createQueue, install, processor, setup, Worker } from "../../mod.ts";
+import {
+  close,
+  createQueue,
+  install,
+  PermanentError,
+  processor,
+  setup,
+  Worker,
+} from "../../mod.ts";
 import { startEmbedded } from "../../src/embedded.ts";
 import { createTestDatabase, type TestDatabase } from "../_support/database.ts";
 import { next } from "../_support/events.ts";
@@ -103,6 +111,30 @@ describe("a worker", () => {
     setup({ url: database.url });
     const [task] = await queue.list({ state: "archived" });
     deepEqual(task!.errors, ["Error: no. 1", "Error: no. 2"]);
+  });
+
+  it("completes tasks while others can't become dead letters, and buries those when they can", async () => {
+    const queue = createQueue<{ n: number }>("no_letters");
+    await queue.create();
+    const onTask = processor(queue, ({ n }) => {
+      if (n === 1) throw new PermanentError("to be buried");
+    });
+    const worker = new Worker({ processors: [onTask], pollExceptionInterval: "20ms" });
+    const idle = next(worker, "idle");
+    const running = worker.run();
+    await idle;
+    await database.sql`select pgmq.drop_queue('no_letters_dlq')`;
+    const trouble = next(worker, "error");
+    await queue.enqueue({ n: 1 });
+    match(String((await trouble).error), /Cannot fail tasks of "no_letters".*no_letters_dlq/);
+    const completed = next(worker, "completed");
+    await queue.enqueue({ n: 2 });
+    await completed;
+    const dead = next(worker, "dead");
+    await queue.create();
+    equal((await dead).id, 1);
+    await worker.stop();
+    await running;
   });
 
   it("goes on after a restart of the database", async () => {
