@@ -43,8 +43,8 @@ describe("the timeout of an attempt", () => {
   it("writes the failure while the lease is still held", async () => {
     const queue = await queueOfOne();
     // A lease shorter than the timeout: without renewals somebody else could have the task by then.
-    const onTask = processor(queue, { timeout: "400ms" }, () => new Promise(() => {}));
-    const worker = new Worker({ processors: [onTask], lease: "150ms" });
+    const onTask = processor(queue, { timeout: "1500ms" }, () => new Promise(() => {}));
+    const worker = new Worker({ processors: [onTask], lease: "1s" });
     const rival = new Worker({
       processors: [processor(queue, () => {})],
       pollInterval: "20ms",

@@ -23,14 +23,14 @@ describe("a lease", () => {
     const queue = await database.newQueue();
     await queue.enqueue({});
     const { promise, open } = gate();
-    const worker = new Worker({ processors: [processor(queue, () => promise)], lease: "150ms" });
+    const worker = new Worker({ processors: [processor(queue, () => promise)], lease: "900ms" });
     const rival = new Worker({ processors: [processor(queue, () => {})], pollInterval: "10ms" });
     const [seen, stolen] = [record(worker), record(rival)];
     const claimed = next(worker, "claimed");
     const running = [worker.run(), rival.run()];
     await claimed;
     const first = await visibleAt(queue);
-    while (await visibleAt(queue) < first + 600) await next(rival, "idle");
+    while (await visibleAt(queue) < first + 1000) await next(rival, "idle");
     open();
     await next(worker, "completed");
     await Promise.all([worker.stop(), rival.stop(), ...running]);
