@@ -40,7 +40,7 @@ const runtimes: Readonly<Record<string, Runtime>> = {
     failed: /^(?:ℹ|#) fail (\d+)/m,
   },
   bun: {
-    command: ["npx", "--yes", "bun@1.4.5", "test"],
+    command: ["npx", "--yes", "bun@1.4.5", "test", "--timeout", "60000"],
     files: ["tests"],
     passed: /^ *(\d+) pass$/m,
     failed: /^ *(\d+) fail$/m,

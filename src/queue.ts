@@ -20,7 +20,7 @@ import {
   parseRedriveOptions,
   type PruneOptions,
 } from "./queue_listing_options.ts";
-import { prune } from "./queue_prune.ts";
+import { pruneBoth } from "./queue_prune.ts";
 import {
   type EnqueueOptions,
   parseEnqueueOptions,
@@ -106,12 +106,13 @@ export class Queue<Input = unknown, Output = Input> {
     const encoded = await Promise.all(tasks.map((task, index) => {
       return this.#encode(task, rest, tasks.length > 1 ? `the task at index ${index}` : "the task");
     }));
-    const due = { delayMs: delay, at: at?.toISOString() ?? null };
     const chunks = Array.from(
       { length: Math.ceil(encoded.length / chunkSize) },
       (_, i) => encoded.slice(i * chunkSize, (i + 1) * chunkSize),
     );
     const insert = async (sql: Queryable) => {
+      const commitsLater = !("begin" in sql);
+      const due = { delayMs: delay, at: at?.toISOString() ?? null, commitsLater };
       const ids: number[] = [];
       for (const chunk of chunks) {
         for (const id of await enqueue(sql, this.definition.tables, chunk, due)) ids.push(id);
@@ -166,10 +167,7 @@ export class Queue<Input = unknown, Output = Input> {
   /** Prunes both archives by their `ttl` and `limit` now; returns how many rows are gone. */
   async prune(options: PruneOptions = {}): Promise<number> {
     const { batchSize, signal } = parsePruneOptions(this.name, options);
-    const { tables, letters, archive, lettersArchive } = this.definition;
-    let count = await prune(connection(), tables, archive, batchSize, signal);
-    if (letters) count += await prune(connection(), letters, lettersArchive, batchSize, signal);
-    return count;
+    return await pruneBoth(connection(), this.definition, { batchSize, signal });
   }
 
   async #encode(

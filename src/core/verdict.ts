@@ -99,23 +99,32 @@ export function verdict(outcome: Outcome, attempt: number, policy: RetryPolicy):
   const { error } = outcome;
   if (error instanceof StoppedError) return { kind: "release" };
   const mark = markOf(error);
-  if (mark === "snooze") return { kind: "snooze", delayMs: (error as SnoozeError).delayMs };
+  if (mark === "snooze") return snooze(error as SnoozeError);
   if (mark === "permanent" || attempt > policy.maxRetries) return { kind: "dead", error };
   return retry(error, attempt, policy);
+}
+
+function snooze({ delayMs }: SnoozeError): Verdict {
+  return { kind: "snooze", delayMs: milliseconds(delayMs / 1000, "the delay of SnoozeError") };
 }
 
 function markOf(error: unknown): unknown {
   return error instanceof Error ? (error as { [brand]?: unknown })[brand] : undefined;
 }
 
-/** `retryOn` and `retryDelay` are the user's code: when they throw, that is the task's last error. */
+/** `retryOn` and `retryDelay` are the user's code: when they fail, that is the end of the task. */
 function retry(error: unknown, attempt: number, policy: RetryPolicy): Verdict {
   try {
-    if (!policy.retryOn(error)) return { kind: "dead", error };
+    const again: unknown = policy.retryOn(error);
+    if (typeof again !== "boolean") {
+      throw new TypeError(`retryOn must return a boolean: it returned ${shown(again)}`);
+    }
+    if (!again) return { kind: "dead", error };
     const delayMs = milliseconds(policy.retryDelay(attempt), "the result of retryDelay");
     return { kind: "retry", delayMs, error };
   } catch (fault) {
-    return { kind: "dead", error: fault };
+    const text = `${describe(error)}; no retry, as ${describe(fault)}`;
+    return { kind: "dead", error: new PermanentError(text, { cause: fault }) };
   }
 }
 

@@ -21,6 +21,8 @@ export interface NewTask {
 export interface Due {
   readonly delayMs: number;
   readonly at: string | null;
+  /** In a transaction that goes on: the earlier tasks it sees may be gone when it commits. */
+  readonly commitsLater?: boolean;
 }
 
 /** What a claim brought. */
@@ -47,7 +49,11 @@ const due = `greatest(clock_timestamp(), $2::text::timestamptz)
 function notifyIfFirst(tables: Tables, inserted: string): string {
   // By the smallest `vt`, which the index knows: asking whether there is any earlier one reads all.
   return `case when (select min(vt) from ${tables.queue}) <= (select min(vt) from ${inserted})
-    then null else pg_notify('${tables.channel}', '') end`;
+    then null else ${notify(tables)} end`;
+}
+
+function notify(tables: Tables): string {
+  return `pg_notify('${tables.channel}', '')`;
 }
 
 /** Inserts tasks and returns their ids in the order given. */
@@ -55,7 +61,7 @@ export async function enqueue(
   sql: Queryable,
   tables: Tables,
   tasks: readonly NewTask[],
-  { delayMs, at }: Due,
+  { delayMs, at, commitsLater = false }: Due,
 ): Promise<number[]> {
   const text = `
     with new as (
@@ -66,7 +72,7 @@ export async function enqueue(
       returning msg_id, vt
     )
     select array_to_string(array_agg(msg_id order by msg_id), ',') as ids,
-      ${notifyIfFirst(tables, "new")} as woken
+      ${commitsLater ? notify(tables) : notifyIfFirst(tables, "new")} as woken
     from new`;
   const batch = `[${
     tasks.map((t) => `{"message":${t.message},"headers":${t.headers}}`).join(",")
@@ -75,6 +81,9 @@ export async function enqueue(
   const [row] = await query<{ ids: string }>(sql, text, [delayMs, at, batch], doing);
   return row!.ids.split(",").map(taskId);
 }
+
+/** Rows that can't be handed over stay: failing on one would take its neighbours' leases in vain. */
+const claimable = `msg_id <= ${Number.MAX_SAFE_INTEGER} and read_ct < ${2 ** 31 - 1}`;
 
 interface ClaimRow {
   readonly id: string | null;
@@ -98,7 +107,8 @@ export async function claim(
 ): Promise<Claim> {
   const text = `
     with due as (
-      select msg_id, vt from ${tables.queue} where vt <= (select clock_timestamp())
+      select msg_id, vt from ${tables.queue}
+      where vt <= (select clock_timestamp()) and ${claimable}
       order by vt limit $1::int for update skip locked
     ), claimed as (
       update ${tables.queue} t set read_ct = t.read_ct + 1,
@@ -110,7 +120,7 @@ export async function claim(
     )
     select id, deliveries, enqueued, message::text, headers::text,
       case when (select count(*) from claimed) < $1::int then (
-        select extract(epoch from min(vt) - clock_timestamp())::float8 * 1000
+        select (extract(epoch from min(vt)) - extract(epoch from clock_timestamp()))::float8 * 1000
         from ${tables.queue} where vt > (select clock_timestamp())
       ) end as wait
     from (select) one left join claimed on true left join due on msg_id = id
@@ -133,17 +143,38 @@ function toDelivery(row: ClaimRow): Delivery {
   };
 }
 
-/** Renews leases; returns the ids that are still held. The others belong to somebody else now. */
+/** What a renewal found. */
+export interface Renewal {
+  /** The ids whose tasks are still held; the others belong to somebody else now. */
+  readonly held: Set<number>;
+  /** Those among them whose lease was renewed. */
+  readonly extended: Set<number>;
+}
+
+/**
+ * Renews leases. Rows that are locked are passed over: they are being settled, and waiting for them
+ * in another order than the settlement does would be a deadlock.
+ */
 export async function extend(
   { sql, tables }: Site,
   receipts: readonly Receipt[],
   leaseMs: number,
-): Promise<Set<number>> {
+): Promise<Renewal> {
   const text = `
-    update ${tables.queue} t set vt = clock_timestamp() + $3::float8 * interval '1 millisecond'
-    from ${sentReceipts} where ${held} returning t.msg_id as id`;
+    with mine as (
+      select t.msg_id from ${tables.queue} t join ${sentReceipts} on ${held}
+      for update of t skip locked
+    ), extended as (
+      update ${tables.queue} t set vt = clock_timestamp() + $3::float8 * interval '1 millisecond'
+      where t.msg_id = any (array(select msg_id from mine)) returning t.msg_id
+    )
+    select t.msg_id as id, extended.msg_id is not null as renewed
+    from ${tables.queue} t join ${sentReceipts} on ${held}
+    left join extended on extended.msg_id = t.msg_id`;
   const doing = `Cannot renew leases on "${tables.name}"`;
-  return ids(await query(sql, text, [...arrays(receipts), leaseMs], doing));
+  const parameters = [...arrays(receipts), leaseMs];
+  const rows = await query<{ id: string; renewed: boolean }>(sql, text, parameters, doing);
+  return { held: ids(rows), extended: ids(rows.filter(({ renewed }) => renewed)) };
 }
 
 /** Completes tasks: they move to the archive, or are gone. Returns the ids that were still held. */
@@ -190,7 +221,7 @@ export async function putBack(
         as r (id bigint, deliveries int, delay float8, error text)
       where ${held} returning t.msg_id as id
     )
-    select id${wake ? `, pg_notify('${tables.channel}', '')` : ""} from back`;
+    select id${wake ? `, ${notify(tables)}` : ""} from back`;
   const rows = tasks.map(({ id, deliveries, delayMs, error }) => ({
     id,
     deliveries,

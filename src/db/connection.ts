@@ -21,11 +21,11 @@ export type SetupOptions = { readonly url: string } | { readonly sql: Sql };
 interface Pool {
   readonly sql: Sql;
   readonly owned: boolean;
-  users: number;
 }
 
 let source: SetupOptions | undefined;
 let pool: Pool | undefined;
+let workers = 0;
 
 /**
  * Names the database that queues and workers use from now on.
@@ -49,14 +49,14 @@ export function setup(options: SetupOptions): void {
   const old = pool;
   source = options;
   pool = undefined;
-  // Workers that run keep theirs until they stop.
-  if (old?.users === 0) end(old, 5).catch(() => {}); // nobody is left to hear of it
+  if (old) end(old, 5).catch(() => {}); // nobody is left to hear of it
 }
 
 /**
  * Ends the connections the library opened by itself, so that the process can exit.
  *
- * A pool given to {@linkcode setup} is left alone. The next use connects anew.
+ * A pool given to {@linkcode setup} is left alone, and so are running workers. The next use
+ * connects anew.
  *
  * @example A script that enqueues and is done
  * ```ts
@@ -75,18 +75,21 @@ export function connection(): Sql {
 }
 
 /**
- * Takes part in the pool for a while; the returned function gives it back, and the last one to do
- * so ends a pool that the library opened: a program whose workers have stopped exits by itself.
+ * Opens connections for a worker alone, to the same database in the same way: handlers that use up
+ * the shared pool must not keep it from renewing leases. With the last worker the shared pool ends,
+ * too, if the library opened it: a program whose workers have stopped exits by itself.
  */
-export function hold(): { sql: Sql; release(): Promise<void> } {
-  const held = open();
-  held.users++;
-  const release = async () => {
-    held.users--;
+export function openForWorker(): { sql: Sql; close(): Promise<void> } {
+  // The driver takes the options it has parsed before as they are.
+  const sql = postgres({ ...connection().options } as unknown as postgres.Options<never>) as Sql;
+  workers++;
+  const close = async () => {
+    workers--;
     // Nothing of ours is under way by now; after a broken connection the driver may wait in vain.
-    if (held.users === 0) await end(held, 1);
+    await sql.end({ timeout: 1 });
+    if (workers === 0 && pool) await end(pool, 1);
   };
-  return { sql: held.sql, release };
+  return { sql, close };
 }
 
 /**
@@ -117,8 +120,8 @@ function open(): Pool {
   if (pool) return pool;
   const { url, sql }: { readonly url?: string; readonly sql?: Sql } = source ?? {};
   pool = sql
-    ? { sql, owned: false, users: 0 }
-    : { sql: connect(url ?? environment("DATABASE_URL")), owned: true, users: 0 };
+    ? { sql, owned: false }
+    : { sql: connect(url ?? environment("DATABASE_URL")), owned: true };
   return pool;
 }
 

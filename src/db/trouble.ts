@@ -33,6 +33,7 @@ const reasons: Readonly<Record<string, Reason>> = {
   EAI_AGAIN: unreachable,
   ETIMEDOUT: unreachable,
   EHOSTUNREACH: unreachable,
+  NO_ANSWER: unreachable,
   CONNECT_TIMEOUT: unreachable,
   CONNECTION_CLOSED: unreachable,
   CONNECTION_DESTROYED: unreachable,

@@ -14,6 +14,8 @@ import type { Held } from "./lease.ts";
 export class Attempt {
   /** When it started, by our own clock. */
   readonly startedAt = now();
+  /** Its task was found to be somebody else's. */
+  lost = false;
   readonly #ended = Promise.withResolvers<Outcome>();
   #controller: AbortController | undefined;
   #reason: Error | undefined;

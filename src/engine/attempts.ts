@@ -16,6 +16,8 @@ import type { Held } from "./lease.ts";
 export interface Ended {
   readonly outcome: Outcome;
   readonly durationMs: number;
+  /** The task is somebody else's: the outcome doesn't matter. */
+  readonly lost: boolean;
 }
 
 /** Runs attempts of one processor. */
@@ -29,19 +31,27 @@ export class Attempts {
     this.#runnable = runnable;
   }
 
+  /** How many are running. */
+  get size(): number {
+    return this.#running.size;
+  }
+
   /** Runs the handler on a task. */
   async run(held: Held): Promise<Ended> {
     const attempt = new Attempt();
     this.#running.set(held.delivery, attempt);
     const outcome = await attempt.run(this.#runnable, held);
     this.#running.delete(held.delivery);
-    return { outcome, durationMs: now() - attempt.startedAt };
+    return { outcome, durationMs: now() - attempt.startedAt, lost: attempt.lost };
   }
 
   /** Ends the attempt on a task that somebody else has now, if there is one. */
   lose({ delivery }: Held): void {
+    const attempt = this.#running.get(delivery);
+    if (!attempt) return;
+    attempt.lost = true;
     const reason = `the lease on task ${delivery.id} was lost: somebody else may be running it`;
-    this.#running.get(delivery)?.abort(new PgtqError("LEASE_LOST", reason));
+    attempt.abort(new PgtqError("LEASE_LOST", reason));
   }
 
   /** Ends all attempts; their tasks are to go back to the queue. */
@@ -63,10 +73,4 @@ export class Attempts {
     }
     return timeoutMs;
   }
-}
-
-/** Whether an attempt was ended because its task is somebody else's now. */
-export function isLost({ outcome }: Ended): boolean {
-  return outcome.kind === "threw" && outcome.error instanceof PgtqError &&
-    outcome.error.code === "LEASE_LOST";
 }

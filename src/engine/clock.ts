@@ -34,3 +34,16 @@ export async function sleep(ms: number, signal: AbortSignal): Promise<void> {
   await promise;
   signal.removeEventListener("abort", end);
 }
+
+/** Waits for work to end, but no longer than this. */
+export async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  using _ = after(ms, resolve);
+  await Promise.race([work, promise]);
+}
+
+/** Waits until the signal is aborted. */
+export async function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+}

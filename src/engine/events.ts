@@ -69,12 +69,22 @@ export class Emitter {
 
   /** Calls the listeners of an event. */
   emit<Name extends keyof WorkerEvents>(name: Name, event: WorkerEvents[Name]): void {
-    for (const listener of this.#listeners.get(name) ?? []) {
-      try {
-        (listener as Listener<Name>)(event);
-      } catch (error) {
-        if (name !== "error") this.emit("error", { queue: undefined, error });
-      }
+    // A copy: listeners may come and go meanwhile.
+    for (const listener of [...this.#listeners.get(name) ?? []]) {
+      void this.#tell(listener as (event: WorkerEvents[Name]) => unknown, name, event);
+    }
+  }
+
+  /** A listener may be asynchronous; it is called at once all the same. */
+  async #tell<Name extends keyof WorkerEvents>(
+    listener: (event: WorkerEvents[Name]) => unknown,
+    name: Name,
+    event: WorkerEvents[Name],
+  ): Promise<void> {
+    try {
+      await listener(event);
+    } catch (error) {
+      if (name !== "error") this.emit("error", { queue: undefined, error });
     }
   }
 }

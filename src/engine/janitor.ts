@@ -4,7 +4,9 @@
  * @module
  */
 
-import type { Queue } from "../queue.ts";
+import type { Queryable } from "../db/connection.ts";
+import { pruneBoth } from "../queue_prune.ts";
+import type { QueueDefinition } from "../queue_options.ts";
 import type { Emitter } from "./events.ts";
 import { loop, Wakeup } from "./wakeup.ts";
 
@@ -13,17 +15,18 @@ export interface JanitorOptions {
   readonly intervalMs: number;
   readonly batchSize: number;
   readonly pauseMs: number;
+  readonly queues: readonly QueueDefinition[];
 }
 
 /** Prunes the archives of these queues at once and then once per interval, until the signal. */
 export async function tidy(
-  queues: readonly Queue[],
-  { intervalMs, batchSize, pauseMs }: JanitorOptions,
+  sql: Queryable,
+  { intervalMs, batchSize, pauseMs, queues }: JanitorOptions,
   signal: AbortSignal,
   events: Emitter,
 ): Promise<void> {
   const turn = async () => {
-    for (const queue of queues) await queue.prune({ batchSize, signal });
+    for (const queue of queues) await pruneBoth(sql, queue, { batchSize, signal });
     return intervalMs;
   };
   await loop(turn, {

@@ -10,34 +10,14 @@ import { PermanentError, type Verdict, verdict } from "../core/verdict.ts";
 import { type Claim, claim } from "../db/broker.ts";
 import type { Site } from "../db/site.ts";
 import type { Runnable } from "../processor.ts";
-import { Attempts, isLost } from "./attempts.ts";
+import { Attempts, type Ended } from "./attempts.ts";
 import { now } from "./clock.ts";
-import type { Emitter } from "./events.ts";
+import type { Host, LaneOptions } from "./host.ts";
 import { LaneEvents } from "./lane_events.ts";
 import { type Held, Leases } from "./lease.ts";
 import { Settler } from "./settler.ts";
-import type { Slots, Tenant } from "./slots.ts";
+import type { Tenant } from "./slots.ts";
 import { loop, Wakeup } from "./wakeup.ts";
-
-/** The parts of a worker's options that concern its lanes. */
-export interface LaneOptions {
-  readonly pollMs: number;
-  readonly pauseMs: number;
-  readonly leaseMs: number;
-  readonly maxCrashes: number;
-}
-
-/** What a lane shares with the worker it belongs to. */
-export interface Host {
-  readonly slots: Slots;
-  readonly events: Emitter;
-  /** Ends the claiming. */
-  readonly claiming: AbortSignal;
-  /** Ends everything: set once all that is held has been settled, or waiting for it is in vain. */
-  readonly working: AbortSignal;
-  /** Woken whenever a task has left this worker's hands. */
-  readonly changed: Wakeup;
-}
 
 /** A task claimed ahead that could not start within this time is given back. */
 const staleMs = 1000;
@@ -81,13 +61,17 @@ export class Lane implements Tenant {
     host.slots.add(this);
   }
 
+  get running(): number {
+    return this.#attempts.size;
+  }
+
   get buffered(): number {
     return this.#buffer.length;
   }
 
-  /** How many tasks of the queue are in this worker's hands. */
+  /** How many tasks of the queue are in this worker's hands, or may be by the next answer. */
   get held(): number {
-    return this.#leases.size;
+    return this.#leases.size + this.asked;
   }
 
   ahead(slots: number): number {
@@ -103,7 +87,7 @@ export class Lane implements Tenant {
     const { claiming, working } = this.#host;
     const { leaseMs, pauseMs } = this.#options;
     const onError = (error: unknown) => this.#events.error(error);
-    const settling = this.#settler.run(working, onError, pauseMs);
+    const settling = this.#settler.run({ signal: working, onError, pauseMs });
     const renewing = loop(() => this.#leases.renew(), {
       wakeup: new Wakeup(),
       signal: working,
@@ -135,8 +119,9 @@ export class Lane implements Tenant {
   async #turn(): Promise<number> {
     this.#giveBackStale();
     this.hungry = true;
-    const limit = this.#host.slots.grant(this);
-    const wait = limit > 0 ? await this.#look(limit) : Infinity;
+    // What can't be written now is held: to claim on regardless would pile it up.
+    const limit = this.#host.slots.grant(this) - this.#settler.stuck;
+    const wait = limit > 0 ? await this.#look(limit) : this.#options.pollMs;
     if (this.#host.slots.spent) this.#rest(now());
     return this.#buffer.length > 0 ? Math.min(wait, staleMs) : wait;
   }
@@ -163,12 +148,18 @@ export class Lane implements Tenant {
   async #claim(limit: number, sentAt: number): Promise<Claim> {
     this.asked = limit;
     try {
-      const claimed = await claim(this.site, { limit, leaseMs: this.#options.leaseMs });
+      const { leaseMs } = this.#options;
+      const claimed = await claim(this.site, { limit, leaseMs });
       this.#host.slots.spend(claimed.deliveries.length);
       for (const delivery of claimed.deliveries) this.#take(delivery, sentAt);
       return claimed;
+    } catch (error) {
+      this.asked = 0;
+      this.#host.slots.offer(); // to the lanes that got none because of this claim
+      throw error;
     } finally {
       this.asked = 0;
+      this.#host.changed.wake();
     }
   }
 
@@ -202,11 +193,17 @@ export class Lane implements Tenant {
   async #process(held: Held): Promise<void> {
     const ended = await this.#attempts.run(held);
     this.#pace.observe(ended.durationMs);
-    if (!isLost(ended)) {
-      const decision = verdict(ended.outcome, held.attempt, this.#runnable.definition);
-      this.#settle(held, decision, ended.durationMs);
-    }
+    if (!ended.lost) this.#settle(held, this.#decide(held, ended), ended.durationMs);
     this.#host.slots.release();
+  }
+
+  /** Handlers can throw things that not even `instanceof` can be asked about. */
+  #decide(held: Held, { outcome }: Ended): Verdict {
+    try {
+      return verdict(outcome, held.attempt, this.#runnable.definition);
+    } catch (fault) {
+      return { kind: "dead", error: fault };
+    }
   }
 
   #settle(held: Held, decision: Verdict, durationMs: number): void {
@@ -214,7 +211,7 @@ export class Lane implements Tenant {
       this.#leases.drop(held);
       this.settledAt = now();
       this.#host.changed.wake();
-      if (applied) this.#events.announce(held, decision, durationMs);
+      if (applied && !held.superseded) this.#events.announce(held, decision, durationMs);
       else this.#events.emit("lost", held, {});
       const dueSoon = "delayMs" in decision && decision.delayMs < this.#options.pollMs;
       if (dueSoon || this.held === 0) this.wake();
@@ -227,8 +224,10 @@ export class Lane implements Tenant {
     const place = this.#buffer.indexOf(held);
     if (place >= 0) this.#buffer.splice(place, 1);
     this.#attempts.lose(held);
+    this.settledAt = now();
     this.#host.changed.wake();
     this.#events.emit("lost", held, {});
+    this.wake();
   }
 
   #giveBack(tasks: readonly Held[]): void {

@@ -20,6 +20,8 @@ export interface Held {
   leaseUntil: number;
   /** The attempt is over: whether the lease was lost by then is for its settlement to find out. */
   settling: boolean;
+  /** This worker has claimed the task again, after it had let the lease run out. */
+  superseded: boolean;
 }
 
 /** What a worker holds of one queue. */
@@ -45,7 +47,16 @@ export class Leases {
   take(delivery: Delivery, claimedAt: number): Held {
     const leaseUntil = claimedAt + this.#leaseMs;
     const attempt = attemptOf(delivery);
-    const held = { delivery, attempt, claimedAt, leaseUntil, settling: false };
+    const held = {
+      delivery,
+      attempt,
+      claimedAt,
+      leaseUntil,
+      settling: false,
+      superseded: false,
+    };
+    const former = this.#held.get(delivery.id);
+    if (former) this.#supersede(former);
     this.#held.set(delivery.id, held);
     return held;
   }
@@ -65,13 +76,19 @@ export class Leases {
     if (all.length > 0) {
       const sentAt = now();
       const receipts = all.map((held) => held.delivery);
-      const extended = await extend(this.#site, receipts, this.#leaseMs);
+      const renewal = await extend(this.#site, receipts, this.#leaseMs);
       for (const held of all) {
-        if (extended.has(held.delivery.id)) held.leaseUntil = sentAt + this.#leaseMs;
-        else if (!held.settling) this.#lose(held);
+        const { id } = held.delivery;
+        if (renewal.extended.has(id)) held.leaseUntil = sentAt + this.#leaseMs;
+        if (!renewal.held.has(id) && !held.settling) this.#lose(held);
       }
     }
     return this.#leaseMs / 3;
+  }
+
+  #supersede(former: Held): void {
+    former.superseded = true;
+    if (!former.settling) this.#lose(former);
   }
 
   #lose(held: Held): void {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { PgtqError } from "../core/errors.ts";
 import type { Verdict } from "../core/verdict.ts";
 import { now, sleep } from "./clock.ts";
 import type { Held } from "./lease.ts";
@@ -26,17 +27,33 @@ const gatherMs = 1;
 /** The most verdicts in one statement. */
 const batchSize = 1000;
 
+/** What an outbox needs to run. */
+export interface OutboxOptions {
+  readonly signal: AbortSignal;
+  readonly onError: (error: unknown) => void;
+  /** How long to leave a verdict alone that the database doesn't take, in milliseconds. */
+  readonly pauseMs: number;
+}
+
 /** Keeps verdicts until the database has taken them. */
 export class Outbox {
   readonly #write: Write;
   readonly #wakeup = new Wakeup();
   readonly #inDoubt = new WeakSet<Settlement>();
   readonly #waiting: Settlement[] = [];
+  /** Verdicts that failed all alone: the database is there, but doesn't take them. */
+  readonly #stuck: Settlement[] = [];
+  #retryAt = 0;
   #size = batchSize;
 
   /** Sends verdicts by `write`. */
   constructor(write: Write) {
     this.#write = write;
+  }
+
+  /** How many verdicts the database doesn't take. */
+  get stuck(): number {
+    return this.#stuck.length;
   }
 
   /** Hands a verdict over. */
@@ -45,13 +62,10 @@ export class Outbox {
     this.#wakeup.wake();
   }
 
-  /** Writes until the signal is aborted. After a failure it tries again soon, then less often. */
-  async run(
-    signal: AbortSignal,
-    onError: (error: unknown) => void,
-    pauseMs: number,
-  ): Promise<void> {
-    await loop(() => this.#turn(signal), {
+  /** Writes until the signal is aborted. Without a database it tries again soon, then less often. */
+  async run(options: OutboxOptions): Promise<void> {
+    const { signal, onError, pauseMs } = options;
+    await loop(() => this.#turn(options), {
       wakeup: this.#wakeup,
       signal,
       onError,
@@ -59,29 +73,39 @@ export class Outbox {
     });
   }
 
-  async #turn(signal: AbortSignal): Promise<number> {
-    if (this.#waiting.length === 0) return Infinity;
-    await sleep(gatherMs, signal);
-    const batch = this.#waiting.splice(0, this.#size);
-    const applied = await this.#send(batch);
-    for (const settlement of batch) {
-      settlement.done(applied.has(settlement.held.delivery.id) || this.#mustBeOurs(settlement));
+  async #turn(options: OutboxOptions): Promise<number> {
+    const retry = this.#stuck.length > 0 ? Math.max(0, this.#retryAt - now()) : Infinity;
+    if (this.#waiting.length === 0 && retry > 0) return retry;
+    await sleep(gatherMs, options.signal);
+    const batch = retry > 0 ? this.#waiting.splice(0, this.#size) : this.#stuck.splice(0, 1);
+    try {
+      this.#finish(batch, await this.#write(batch));
+    } catch (error) {
+      this.#keep(batch, error, options);
     }
     return 0;
   }
 
-  async #send(batch: readonly Settlement[]): Promise<Set<number>> {
-    try {
-      const applied = await this.#write(batch);
-      this.#size = batchSize;
-      return applied;
-    } catch (error) {
-      for (const settlement of batch) this.#inDoubt.add(settlement);
-      // Behind the others and, for now, one by one: a verdict that can't be written blocks no other.
-      this.#waiting.push(...batch);
-      this.#size = 1;
-      throw error;
+  #finish(batch: readonly Settlement[], applied: Set<number>): void {
+    this.#size = Math.min(2 * this.#size, batchSize);
+    this.#waiting.push(...this.#stuck.splice(0)); // what was in their way may be gone
+    for (const settlement of batch) {
+      settlement.done(applied.has(settlement.held.delivery.id) || this.#mustBeOurs(settlement));
     }
+  }
+
+  /** Halves the batch until a verdict that can't be written stands alone, and blocks no other. */
+  #keep(batch: readonly Settlement[], error: unknown, { onError, pauseMs }: OutboxOptions): void {
+    for (const settlement of batch) this.#inDoubt.add(settlement);
+    const alone = batch.length === 1 && !isUnreachable(error);
+    if (!alone) this.#waiting.unshift(...batch);
+    if (isUnreachable(error)) throw error;
+    this.#size = Math.ceil(batch.length / 2);
+    if (alone) {
+      this.#stuck.push(...batch);
+      this.#retryAt = now() + pauseMs;
+    }
+    onError(error);
   }
 
   /**
@@ -91,4 +115,8 @@ export class Outbox {
   #mustBeOurs(settlement: Settlement): boolean {
     return this.#inDoubt.has(settlement) && now() < settlement.held.leaseUntil;
   }
+}
+
+function isUnreachable(error: unknown): boolean {
+  return error instanceof PgtqError && error.code === "NO_DATABASE";
 }

@@ -9,7 +9,7 @@ import { complete, putBack } from "../db/broker.ts";
 import { bury } from "../db/dead.ts";
 import type { Site } from "../db/site.ts";
 import type { QueueDefinition } from "../queue_options.ts";
-import { Outbox, type Settlement } from "./outbox.ts";
+import { Outbox, type OutboxOptions, type Settlement } from "./outbox.ts";
 
 /** Settles tasks. The kinds of verdict don't wait for each other. */
 export class Settler {
@@ -32,19 +32,20 @@ export class Settler {
     this.#outbox(settlement).add(settlement);
   }
 
+  /** How many verdicts the database doesn't take. */
+  get stuck(): number {
+    return this.#completed.stuck + this.#returned.stuck + this.#failed.stuck;
+  }
+
   /** From now on other workers are told of tasks that go back, as this one won't take them. */
   leave(): void {
     this.#leaving = true;
   }
 
-  /** Writes until the signal is aborted; after a failure it pauses, at most this long. */
-  async run(
-    signal: AbortSignal,
-    onError: (error: unknown) => void,
-    pauseMs: number,
-  ): Promise<void> {
+  /** Writes until the signal is aborted. */
+  async run(options: OutboxOptions): Promise<void> {
     const outboxes = [this.#completed, this.#returned, this.#failed];
-    await Promise.all(outboxes.map((outbox) => outbox.run(signal, onError, pauseMs)));
+    await Promise.all(outboxes.map((outbox) => outbox.run(options)));
   }
 
   #outbox({ verdict }: Settlement): Outbox {

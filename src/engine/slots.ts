@@ -11,6 +11,8 @@
 export interface Tenant {
   /** It may have tasks to claim, as far as it knows. */
   readonly hungry: boolean;
+  /** Tasks that are running. */
+  readonly running: number;
   /** Tasks claimed and not started. */
   readonly buffered: number;
   /** Tasks that a claim under way may bring. */
@@ -62,9 +64,19 @@ export class Slots {
     const spokenFor = sum(this.#tenants, ({ buffered, asked }) => buffered + asked);
     const open = Math.max(0, this.#limit - this.#running - spokenFor);
     const rivals = this.#tenants.filter(({ hungry, asked }) => hungry && asked === 0).length;
-    const share = Math.ceil(open / Math.max(1, rivals));
+    const share = Math.max(Math.ceil(open / Math.max(1, rivals)), this.#due(tenant));
     const left = this.#budget - sum(this.#tenants, ({ asked }) => asked);
     return Math.max(0, Math.min(maxClaim, left, Math.max(share, this.#lacking(tenant))));
+  }
+
+  /**
+   * What a lane lacks of its fair part while others have tasks waiting for slots: those slots
+   * change hands soon, and it would never see one open.
+   */
+  #due(tenant: Tenant): number {
+    const contested = this.#tenants.some((other) => other !== tenant && other.buffered > 0);
+    const part = Math.ceil(this.#limit / this.#tenants.length);
+    return contested ? part - tenant.running - tenant.buffered - tenant.asked : 0;
   }
 
   /** What a fast lane lacks to keep going; asked for once half of it is used up. */

@@ -5,13 +5,15 @@
  */
 
 import { milliseconds } from "../core/duration.ts";
-import { hold, type Sql } from "../db/connection.ts";
+import { openForWorker, type Queryable, type Sql } from "../db/connection.ts";
 import { type Site, siteOf } from "../db/site.ts";
 import type { Queue } from "../queue.ts";
-import { after, now } from "./clock.ts";
+import { aborted, after, atMost, now } from "./clock.ts";
+import { withDeadline } from "./deadline.ts";
 import { Emitter, type Listener, type WorkerEvents } from "./events.ts";
 import { tidy } from "./janitor.ts";
 import { Lane } from "./lane.ts";
+import { listenFor } from "./listen.ts";
 import { transition, type WorkerState } from "./lifecycle.ts";
 import { logEvents } from "./log.ts";
 import { Slots } from "./slots.ts";
@@ -26,6 +28,9 @@ import {
 
 /** How long a stop waits for the database to take the last results. */
 const flushMs = 5000;
+
+/** However short the lease, a statement gets this long. */
+const leastDeadlineMs = 1000;
 
 /**
  * Runs processors: claims tasks, calls handlers, settles the results.
@@ -56,6 +61,8 @@ export class Worker implements AsyncDisposable {
   readonly #ended = Promise.withResolvers<void>();
   #state: WorkerState = "new";
   #lanes: readonly Lane[] = [];
+  readonly #changed = new Wakeup();
+  #aborted = false;
 
   /**
    * Creates a worker; nothing runs yet.
@@ -99,7 +106,9 @@ export class Worker implements AsyncDisposable {
    * @throws {TypeError} if a bound is wrong
    */
   async drain({ maxTasks = Infinity, maxDuration }: DrainOptions = {}): Promise<DrainResult> {
-    if (!(maxTasks >= 1)) throw new TypeError(`maxTasks must be at least 1: it is ${maxTasks}`);
+    if (maxTasks !== Infinity && !(Number.isSafeInteger(maxTasks) && maxTasks >= 1)) {
+      throw new TypeError(`maxTasks must be a whole number of at least 1: it is ${maxTasks}`);
+    }
     const limit = maxDuration === undefined ? undefined : milliseconds(maxDuration, "maxDuration");
     using _ = limit === undefined ? undefined : after(limit, () => void this.stop());
     const count = { completed: 0, retried: 0, dead: 0 };
@@ -127,6 +136,8 @@ export class Worker implements AsyncDisposable {
   /** Stops without a grace period: handlers are aborted now, and their tasks given back. */
   abort(): Promise<void> {
     const stopped = this.stop();
+    this.#aborted = true;
+    this.#changed.wake();
     this.#abort("the worker was told to abort");
     return stopped;
   }
@@ -141,72 +152,67 @@ export class Worker implements AsyncDisposable {
     const stop = () => void this.stop();
     if (signal?.aborted) stop();
     signal?.addEventListener("abort", stop);
-    const { sql, release } = hold();
     try {
-      const { runnables } = this.#definition;
-      const sites = await Promise.all(runnables.map(({ queue }) => visit(sql, queue)));
-      await this.#work(sites, budget, listen);
+      const { sql, close } = openForWorker();
+      await this.#connected(sql, { signal, budget, listen }).finally(close);
     } finally {
       signal?.removeEventListener("abort", stop);
-      await release();
       this.#end();
     }
   }
 
+  async #connected(sql: Sql, { budget, listen }: Run): Promise<void> {
+    const { runnables, leaseMs } = this.#definition;
+    const impatient = withDeadline(sql, Math.max(leastDeadlineMs, leaseMs / 3));
+    const sites = await Promise.all(runnables.map(({ queue }) => visit(impatient, queue)));
+    await this.#work(sql, sites, budget, listen);
+  }
+
   /** From the first claim to the last result. */
-  async #work(sites: readonly Site[], budget: number, listen: boolean): Promise<void> {
-    const changed = new Wakeup();
+  async #work(sql: Sql, sites: readonly Site[], budget: number, listen: boolean): Promise<void> {
     const [claiming, working] = [this.#claiming.signal, this.#working.signal];
     const slots = new Slots(this.#definition.concurrencyLimit, budget, claiming);
-    const host = { slots, events: this.#events, claiming, working, changed };
+    const host = { slots, events: this.#events, claiming, working, changed: this.#changed };
     this.#lanes = this.#definition.runnables.map((runnable, i) => {
       return new Lane(runnable, sites[i]!, this.#definition, host);
     });
     if (this.#state === "starting") this.#state = transition(this.#state, "running");
-    const loops = [...this.#lanes.map((lane) => lane.run()), this.#tidy()];
-    const ears = listen ? this.#lanes.map((lane) => this.#listen(lane)) : [];
+    const loops = [...this.#lanes.map((lane) => lane.run()), this.#tidy(sql)];
+    if (listen) {
+      loops.push(
+        ...this.#lanes.map((lane) => listenFor(lane, sql, host, this.#definition.pauseMs)),
+      );
+    }
     await aborted(claiming);
-    await this.#finish(changed);
+    await this.#finish();
     this.#working.abort();
-    await Promise.all([...loops, ...ears]);
+    await atMost(flushMs, Promise.all(loops)); // a database that is mute can't hold us up
   }
 
   /** Waits until nothing is held any more: first patiently, then with handlers aborted. */
-  async #finish(changed: Wakeup): Promise<void> {
-    await this.#settled(changed, this.#definition.graceMs);
-    await this.#settled(changed, this.#abort("the grace period of the worker's stop is over"));
+  async #finish(): Promise<void> {
+    const end = now() + this.#definition.graceMs;
+    await this.#settled(() => this.#aborted ? 0 : end - now());
+    this.#abort("the grace period of the worker's stop is over");
+    const last = now() + flushMs;
+    await this.#settled(() => last - now());
   }
 
-  #abort(reason: string): number {
+  #abort(reason: string): void {
     for (const lane of this.#lanes) lane.abort(reason);
-    return flushMs;
   }
 
-  async #settled(changed: Wakeup, withinMs: number): Promise<void> {
-    const end = now() + withinMs;
+  async #settled(leftMs: () => number): Promise<void> {
     const held = () => this.#lanes.some((lane) => lane.held > 0);
-    while (held() && now() < end) await changed.wait(end - now());
+    while (held() && leftMs() > 0) await this.#changed.wait(leftMs());
   }
 
-  /** Wakes a lane when a producer, or pgmq's own trigger, notifies; also after each reconnect. */
-  async #listen(lane: Lane): Promise<void> {
-    const { sql, tables } = lane.site;
-    try {
-      const wake = () => lane.wake();
-      const { unlisten } = await (sql as Sql).listen(tables.channel, wake, wake);
-      await aborted(this.#claiming.signal);
-      await unlisten();
-    } catch (error) {
-      if (!this.#claiming.signal.aborted) this.#events.emit("error", { queue: tables.name, error });
-    }
-  }
-
-  async #tidy(): Promise<void> {
+  async #tidy(sql: Sql): Promise<void> {
     const { pruneMs, pruneBatchSize: batchSize, pauseMs, runnables } = this.#definition;
     if (pruneMs === null) return;
-    const queues = runnables.map(({ queue }) => queue);
-    const options = { intervalMs: pruneMs, batchSize, pauseMs };
-    await tidy(queues, options, this.#claiming.signal, this.#events);
+    const queues = runnables.map(({ queue }) => queue.definition);
+    const options = { intervalMs: pruneMs, batchSize, pauseMs, queues };
+    await tidy(sql, options, this.#claiming.signal, this.#events);
   }
 
   /** Every lane must have looked in vain after the last result of any of them. */
@@ -233,14 +239,9 @@ interface Run {
 }
 
 /** Looks up a queue and its dead letter queue before anything is claimed. */
-async function visit(sql: Sql, { definition: { tables, letters } }: Queue): Promise<Site> {
+async function visit(sql: Queryable, { definition: { tables, letters } }: Queue): Promise<Site> {
   const doing = `Cannot run a worker on "${tables.name}"`;
   const site = await siteOf(sql, tables, doing);
   if (letters) await siteOf(sql, letters, doing, tables.name);
   return site;
-}
-
-async function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
 }

@@ -8,7 +8,7 @@ import * as v from "valibot";
 import type { Duration } from "../core/duration.ts";
 import { count, interval, parseOptions } from "../core/options.ts";
 import { isProcessor, type Processor, type Runnable } from "../processor.ts";
-import type { LaneOptions } from "./lane.ts";
+import type { LaneOptions } from "./host.ts";
 
 /** Options of a worker. */
 export interface WorkerOptions {

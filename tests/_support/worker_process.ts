@@ -19,7 +19,7 @@ const onTask = processor(createQueue(name), { maxRetries: 3, timeout: "1h" }, ()
 });
 const worker = new Worker({
   processors: [onTask],
-  lease: "1s",
+  lease: mode === "crash" ? "300ms" : "1s",
   pollInterval: "50ms",
   gracePeriod: "50ms",
 });

@@ -45,7 +45,7 @@ describe("the plans of the hot path in a queue with 50,000 tasks in front", () =
     assert.equal(deliveries.length, 10);
     const plans = await plansOf(backend.url, async (sql) => {
       const site = { ...made.site, sql };
-      assert.equal((await extend(site, deliveries, 60_000)).size, 10);
+      assert.equal((await extend(site, deliveries, 60_000)).extended.size, 10);
       assert.equal((await complete(site, deliveries, true)).size, 10);
     });
     assert.equal(plans.length, 2);

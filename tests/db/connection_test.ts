@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import process from "node:process";
 import { close, createQueue, install, PgtqError, setup } from "../../mod.ts";
-import { connect, connection, hold, query } from "../../src/db/connection.ts";
+import { connect, connection, openForWorker, query } from "../../src/db/connection.ts";
 import { createTestDatabase, type TestDatabase } from "../_support/database.ts";
 
 describe("the connection", () => {
@@ -91,21 +91,27 @@ describe("the connection", () => {
     await close();
   });
 
-  it("held by several is ended by the last to release it", async () => {
+  it("of a worker is its own, and the last worker ends the shared one", async () => {
     setup({ url: database.url });
-    const [first, second] = [hold(), hold()];
-    assert.equal(first.sql, second.sql);
-    await first.release();
-    await second.sql`select 1`;
-    await second.release();
+    const shared = connection();
+    const [first, second] = [openForWorker(), openForWorker()];
+    assert.notEqual(first.sql, shared);
+    await shared`select 1`;
+    await first.close();
     await assert.rejects(first.sql`select 1`.execute(), { code: "CONNECTION_ENDED" });
+    await second.sql`select 1`;
+    await shared`select 1`;
+    await second.close();
+    await assert.rejects(shared`select 1`.execute(), { code: "CONNECTION_ENDED" });
     await ask();
     await close();
   });
 
-  it("given by the caller outlives the last release", async () => {
+  it("given by the caller outlives all workers", async () => {
     setup({ sql: database.sql });
-    await hold().release();
+    const worker = openForWorker();
+    await worker.sql`select 1`;
+    await worker.close();
     await database.sql`select 1`;
   });
 

@@ -39,7 +39,7 @@ for (const kind of backends) {
       it("renews the lease without a new delivery", async () => {
         await send(1, 2);
         const { deliveries } = await take(2);
-        assert.deepEqual(await extend(made.site, deliveries, 600_000), new Set([1, 2]));
+        assert.deepEqual((await extend(made.site, deliveries, 600_000)).extended, new Set([1, 2]));
         const [row] = await queued();
         assert.ok(inMs(await backend.now(), row!.vt) > 500_000);
         assert.equal(row?.read_ct, 1);
@@ -49,7 +49,7 @@ for (const kind of backends) {
         await send(1);
         const delivery = await takeOne();
         const rows = await queued();
-        assert.deepEqual(await extend(made.site, stale(delivery), 600_000), new Set());
+        assert.deepEqual((await extend(made.site, stale(delivery), 600_000)).extended, new Set());
         assert.deepEqual(await queued(), rows);
       });
     });
@@ -147,7 +147,7 @@ for (const kind of backends) {
         const rows = await queued();
         assert.deepEqual(await retry(delivery, "once", 1), new Set());
         assert.deepEqual(await retry(delivery, null), new Set());
-        assert.deepEqual(await extend(made.site, [delivery], lease), new Set());
+        assert.deepEqual((await extend(made.site, [delivery], lease)).extended, new Set());
         assert.deepEqual(await complete(made.site, [delivery], true), new Set());
         assert.deepEqual(await queued(), rows);
       });

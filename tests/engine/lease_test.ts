@@ -27,8 +27,9 @@ describe("a lease", () => {
     const rival = new Worker({ processors: [processor(queue, () => {})], pollInterval: "10ms" });
     const [seen, stolen] = [record(worker), record(rival)];
     const claimed = next(worker, "claimed");
-    const running = [worker.run(), rival.run()];
+    const running = [worker.run()];
     await claimed;
+    running.push(rival.run());
     const first = await visibleAt(queue);
     while (await visibleAt(queue) < first + 1000) await next(rival, "idle");
     open();

@@ -1,0 +1,26 @@
+/**
+ * Statements that don't wait for an answer for ever.
+ *
+ * @module
+ */
+
+import type { Queryable, Sql } from "../db/connection.ts";
+import { after } from "./clock.ts";
+
+/**
+ * The same pool, but a statement fails when there is no answer within this time: behind a locked
+ * table, or on a connection whose other end has gone without a word. It is cancelled then, and
+ * whoever sent it is in doubt, as after a lost connection.
+ */
+export function withDeadline(sql: Sql, ms: number): Queryable {
+  const unsafe = async (...parameters: Parameters<Sql["unsafe"]>) => {
+    const statement = sql.unsafe(...parameters);
+    const { promise, reject } = Promise.withResolvers<never>();
+    using _ = after(ms, () => {
+      reject(Object.assign(new Error(`no answer within ${ms / 1000} s`), { code: "NO_ANSWER" }));
+      statement.cancel();
+    });
+    return await Promise.race([statement, promise]);
+  };
+  return { unsafe, options: sql.options } as unknown as Queryable;
+}

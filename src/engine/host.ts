@@ -1,0 +1,29 @@
+/**
+ * What the lanes of a worker have in common.
+ *
+ * @module
+ */
+
+import type { Emitter } from "./events.ts";
+import type { Slots } from "./slots.ts";
+import type { Wakeup } from "./wakeup.ts";
+
+/** The parts of a worker's options that concern its lanes. */
+export interface LaneOptions {
+  readonly pollMs: number;
+  readonly pauseMs: number;
+  readonly leaseMs: number;
+  readonly maxCrashes: number;
+}
+
+/** What a lane shares with the worker it belongs to. */
+export interface Host {
+  readonly slots: Slots;
+  readonly events: Emitter;
+  /** Ends the claiming. */
+  readonly claiming: AbortSignal;
+  /** Ends everything: set once all that is held has been settled, or waiting for it is in vain. */
+  readonly working: AbortSignal;
+  /** Woken whenever a task has left this worker's hands. */
+  readonly changed: Wakeup;
+}
