@@ -19,6 +19,13 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
   process.on(signal, () => interrupts.fire());
 }
 
+// A driver that loses its connection in the middle of connecting can throw out of nowhere.
+process.on("uncaughtException", (error) => {
+  if (interrupts.fired) return;
+  console.error(error);
+  process.exit(1);
+});
+
 const code = await main({
   program: program(),
   args: process.argv.slice(2),
@@ -56,9 +63,14 @@ function writer(stream: typeof process.stdout | typeof process.stderr): Writer {
 function program(): string {
   const path = fileURLToPath(import.meta.url);
   if (path.includes("node_modules")) return "Bun" in globalThis ? "bunx pgtq" : "npx pgtq";
-  const file = relative(process.cwd(), path);
+  const file = quoted(relative(process.cwd(), path));
   const npx = process.execPath.includes("_npx") ? "npx --yes " : "";
   if ("Deno" in globalThis) return `${npx}${npx ? "deno@2.9" : "deno"} run -A ${file}`;
   if ("Bun" in globalThis) return `${npx}${npx ? "bun@1.4" : "bun"} ${file}`;
   return `${npx}${npx ? "node@24" : "node"} ${file}`;
+}
+
+/** A path as a shell takes it. */
+function quoted(path: string): string {
+  return /^[\w./\\:@-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
 }

@@ -172,7 +172,7 @@ export class Queue<Input = unknown, Output = Input> {
 
   async #encode(
     task: Input,
-    { group, headers }: Pick<EnqueueOptions, "group" | "headers">,
+    { group, headers }: { group?: string | undefined; headers?: object | undefined },
     name: string,
   ): Promise<NewTask> {
     const json = toJson(task);

@@ -145,7 +145,9 @@ function lettersOf(tables: Tables, name: string): Tables {
   );
 }
 
-function retention(option: boolean | { ttl?: number; limit?: number }): Retention | undefined {
+function retention(
+  option: boolean | { ttl?: number | undefined; limit?: number | undefined },
+): Retention | undefined {
   if (option === false) return undefined;
   const { ttl, limit } = option === true ? {} : option;
   return { ttlMs: ttl, limit };

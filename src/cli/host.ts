@@ -48,6 +48,8 @@ export class BrokenPipe extends Error {
 /** Ctrl-C and its relatives. */
 export class Interrupts {
   readonly #handlers: (() => void)[] = [];
+  /** Whether there was any. */
+  fired = false;
 
   /** Calls `handler` from now on, instead of the one before, until it is disposed of. */
   take(handler: () => void): Disposable {
@@ -59,6 +61,7 @@ export class Interrupts {
 
   /** Tells the newest handler. */
   fire(): void {
+    this.fired = true;
     this.#handlers.at(-1)?.();
   }
 }

@@ -76,12 +76,13 @@ function taskTable(tasks: readonly ListedTask[], out: Writer): string {
 }
 
 function letterTable(letters: readonly DeadLetter[], out: Writer): string {
-  const headings = ["id", "died (UTC)", "failures", "last error", "task"];
-  const rows = letters.map(({ id, diedAt, errors, task }) => [
+  const headings = ["id", "of task", "died (UTC)", "failures", "last error", "task"];
+  const rows = letters.map(({ id, taskId, diedAt, errors, task }) => [
     String(id),
+    String(taskId),
     diedAt,
     errors.length,
-    cut(errors.at(-1) ?? "-", 60),
+    out.isTTY ? cut(errors.at(-1) ?? "-", 60) : errors.at(-1) ?? "-",
     JSON.stringify(task),
   ]);
   return table(headings, rows, out);

@@ -34,7 +34,10 @@ export const redrive = defineCommand({
   parser,
   examples: ["mails 17", "mails --all", "mails --all --limit 100"],
   async run({ queue: name, id, all, limit, json, ...options }, host) {
-    if (all === (id !== undefined)) throw new UsageError("Give the id of a dead letter, or --all");
+    if (all && id !== undefined) {
+      throw new UsageError("Give the id of a dead letter or --all, not both");
+    }
+    if (!all && id === undefined) throw new UsageError("Give the id of a dead letter, or --all");
     if (limit !== undefined && !all) throw new UsageError("--limit needs --all");
     const queue = createQueue(name);
     await openDatabase(options, host);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { fault, parseJson } from "./json.ts";
 import { once } from "node:events";
 import { createReadStream } from "node:fs";
 import { resolve } from "node:path";
@@ -88,11 +89,11 @@ export const send = defineCommand({
 
 function parseTask(name: string, text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch (error) {
     throw new PgtqError(
       "INVALID_TASK",
-      `Cannot send to "${name}" as the task is not JSON: ${messageOf(error)}`,
+      `Cannot send to "${name}" as the task ${fault(error)}`,
       { cause: error },
     );
   }
@@ -142,5 +143,6 @@ function sentence({ sent, skipped }: Tally, name: string): string {
   if (skipped.length === 0) return text;
   const more = skipped.length > named ? ", …" : "";
   const lines = skipped.slice(0, named).join(", ");
-  return `${text}; ${counted(skipped.length, "line")} skipped that are not JSON: ${lines}${more}`;
+  const what = skipped.length === 1 ? "line skipped that is" : "lines skipped that are";
+  return `${text}; ${skipped.length} ${what} not JSON: ${lines}${more}`;
 }

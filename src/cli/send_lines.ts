@@ -4,6 +4,7 @@
  * @module
  */
 
+import { fault, parseJson } from "./json.ts";
 import { PgtqError } from "../core/errors.ts";
 import type { Queue } from "../queue.ts";
 import type { EnqueueOptions } from "../queue_options.ts";
@@ -61,9 +62,9 @@ export async function sendLines(
 /** The task of a line; none if it is not JSON and may be left out. */
 function parse({ number, text }: Line, skipInvalid: boolean, { skipped }: Tally): unknown[] {
   try {
-    return [JSON.parse(text)];
+    return [parseJson(text)];
   } catch (error) {
-    if (!skipInvalid) throw new TypeError(`line ${number} is not JSON: ${messageOf(error)}`);
+    if (!skipInvalid) throw new TypeError(`line ${number} ${fault(error)}`);
     skipped.push(number);
     return [];
   }

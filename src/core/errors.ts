@@ -14,6 +14,7 @@ export type ErrorCode =
   | "LEASE_LOST"
   | "MISSING_PGMQ"
   | "MISSING_QUEUE"
+  | "MISSING_RIGHT"
   | "NO_DATABASE"
   | "NOT_SUPPORTED"
   | "OLD_PGMQ"

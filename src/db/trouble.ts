@@ -46,6 +46,10 @@ const reasons: Readonly<Record<string, Reason>> = {
   "28P01": rejected,
   "3F000": missingPgmq, // no schema pgmq
   "42883": missingPgmq, // no such function in it
+  "42501": {
+    code: "MISSING_RIGHT",
+    text: (message, where) => `the role lacks a right in ${where}: ${message}`,
+  },
   "42P01": {
     code: "MISSING_QUEUE",
     text: (message) => missingQueue(/"pgmq\.[qa]_(.+)"/.exec(message)?.[1] ?? "of that name"),

@@ -5,7 +5,16 @@
  */
 
 import { spawn } from "node:child_process";
-import { access, chown, constants, mkdir, mkdtemp, realpath, rm } from "node:fs/promises";
+import {
+  access,
+  chown,
+  constants,
+  mkdir,
+  mkdtemp,
+  realpath,
+  rm,
+  writeFile,
+} from "node:fs/promises";
 import type { Socket } from "node:net";
 import { platform, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -26,6 +35,8 @@ export async function keptHome(dataDir: string): Promise<Home> {
   try {
     await mkdir(dataDir, { recursive: true });
     await access(dataDir, constants.W_OK);
+    // Nobody wants a database in a commit.
+    await writeFile(join(dataDir, ".gitignore"), "*\n");
     return { path: await realpath(dataDir), durable: true, remove: async () => {} };
   } catch (cause) {
     throw new PgtqError(

@@ -55,6 +55,8 @@ describe("one task", () => {
     assert.match(await fail(["send", "nowhere", "1"], around()), /nowhere.*pgtq create/);
     assert.match(await fail(["send", name, "1", "--key", "k"], around()), /--key .*not supported/);
     assert.match(await fail(["send", name, '"a\\u0000"'], around()), /NUL|u0000/);
+    const huge = '{"text": "12345678901234567", "ids": [1e20, 12345678901234567]}';
+    assert.match(await fail(["send", name, huge], around()), /12345678901234567 is too large/);
     assert.equal((await rows(name)).length, 0);
   });
 });
