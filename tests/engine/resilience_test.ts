@@ -36,9 +36,11 @@ describe("a worker", () => {
   });
 
   it("that stops while a claim is under way gives back what it brings", async () => {
+    let startedLate = 0;
     for (let i = 0; i < 20; i++) {
       const queue = await database.newQueue();
-      const worker = new Worker({ processors: [processor(queue, () => {})], pollInterval: "1h" });
+      const onTask = processor(queue, () => void (worker.state === "stopping" && startedLate++));
+      const worker = new Worker({ processors: [onTask], pollInterval: "1h" });
       const idle = next(worker, "idle");
       const running = worker.run();
       await idle;
@@ -47,6 +49,7 @@ describe("a worker", () => {
       await running;
       equal((await queue.stats()).processing, 0);
     }
+    equal(startedLate, 0);
   });
 
   it("says that nobody answers, and can be stopped, while its table is locked", async () => {

@@ -103,6 +103,7 @@ describe("stopping", () => {
     const completed = next(second, "completed");
     const alsoRunning = second.run();
     await idle;
+    await next(second, "idle"); // the look that comes with listening
     await first.stop();
     await completed;
     await second.stop();
