@@ -99,9 +99,12 @@ describe("a worker", () => {
     const idle = next(worker, "idle");
     const running = worker.run();
     await idle;
-    const completed = next(worker, "completed");
-    const id = await database.sql.begin((sql) => queue.enqueue({}, { sql }));
-    equal((await completed).id, id);
+    await next(worker, "idle"); // the look that comes with listening
+    // By the time a transaction commits, the earlier task that it has seen may be long gone.
+    await database.sql`insert into pgmq.q_committed (vt, message) values (now(), '{}')`;
+    const completed = next(worker, "completed", ({ id }) => id === 2);
+    equal(await database.sql.begin((sql) => queue.enqueue({}, { sql })), 2);
+    await completed;
     await worker.stop();
     await running;
   });
