@@ -103,7 +103,10 @@ export class Lane implements Tenant {
     await loop(() => this.#turn(), {
       wakeup: this.#wakeup,
       signal: claiming,
-      onError,
+      onError: (error) => {
+        this.#host.slots.offer(); // to the lanes that got none because of the failed claim
+        onError(error);
+      },
       pauseMs: () => pauseMs,
     });
     this.#settler.leave();
@@ -153,10 +156,6 @@ export class Lane implements Tenant {
       this.#host.slots.spend(claimed.deliveries.length);
       for (const delivery of claimed.deliveries) this.#take(delivery, sentAt);
       return claimed;
-    } catch (error) {
-      this.asked = 0;
-      this.#host.slots.offer(); // to the lanes that got none because of this claim
-      throw error;
     } finally {
       this.asked = 0;
       this.#host.changed.wake();

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
-import { claim, enqueue, putBack } from "../../src/db/broker.ts";
-import { bury, type Graveyard } from "../../src/db/dead.ts";
+import { putBack } from "../../src/db/broker.ts";
+import { bury } from "../../src/db/dead.ts";
+import { die, fail, graveyard, take } from "../_support/burial.ts";
 import {
   type Backend,
   backends,
@@ -26,32 +27,6 @@ for (const kind of backends) {
     const at = ({ site }: Made) => backend.rows(site.tables.queue);
     const archive = ({ site }: Made) => backend.rows(site.tables.archive);
     const letters = ({ letters }: Made) => backend.rows(letters.tables.queue);
-
-    async function take({ site }: Made, count = 1) {
-      return (await claim(site, { limit: count, leaseMs: 30_000 })).deliveries;
-    }
-
-    /** The graveyard as workers derive it from the queue's options. */
-    function graveyard({ queue: { definition } }: Made): Graveyard {
-      return { letters: definition.letters, archive: definition.archive !== undefined };
-    }
-
-    /** Sends a task and has it fail for good; returns the id of the task. */
-    async function die(made: Made, body: unknown, headers?: object, error = "Error: dead") {
-      const tasks = [{
-        message: JSON.stringify(body),
-        headers: headers ? JSON.stringify(headers) : null,
-      }];
-      const [id] = await enqueue(backend.sql, made.site.tables, tasks, { delayMs: 0, at: null });
-      await fail(made, error);
-      return id!;
-    }
-
-    /** Has the next task fail for good. */
-    async function fail(made: Made, error = "Error: dead") {
-      const [delivery] = await take(made);
-      await bury(made.site, [{ ...delivery!, error }], graveyard(made));
-    }
 
     async function buried(options: Options) {
       const made = await backend.make(options);
