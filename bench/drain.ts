@@ -9,7 +9,8 @@
 
 import process from "node:process";
 import { close, createQueue, processor, type Queue, setup, Worker } from "../mod.ts";
-import { claim, complete } from "../src/db/broker.ts";
+import { claim } from "../src/db/claim.ts";
+import { complete } from "../src/db/settle.ts";
 import { siteOf } from "../src/db/site.ts";
 import { createTestDatabase } from "../tests/_support/database.ts";
 

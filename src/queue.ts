@@ -8,7 +8,7 @@ import { PgtqError } from "./core/errors.ts";
 import { check, type StandardSchemaV1, toJson } from "./core/input.ts";
 import { header, type TaskState } from "./core/task.ts";
 import * as admin from "./db/admin.ts";
-import { enqueue, type NewTask } from "./db/broker.ts";
+import { enqueue, type NewTask } from "./db/enqueue.ts";
 import { connection, type Queryable, type Sql } from "./db/connection.ts";
 import * as dead from "./db/dead.ts";
 import { siteOf } from "./db/site.ts";
@@ -56,13 +56,14 @@ export class Queue<Input = unknown, Output = Input> {
   }
 
   /**
-   * Creates the tables of the queue and of its dead letters. Those that exist stay as they are.
+   * Creates the tables of the queue, the indexes of pgtq on them, and the tables of its dead letters.
+   * Those that exist stay as they are. On a full queue, writes wait while an index is built.
    *
    * @throws {PgtqError} `MISSING_PGMQ` if pgmq is not installed
    */
   async create(): Promise<void> {
     const { tables, letters } = this.definition;
-    await admin.create(connection(), letters ? [tables, letters] : [tables]);
+    await admin.create(connection(), tables, letters);
   }
 
   /**

@@ -32,6 +32,10 @@ export const header = {
   root: "x-pgtq-root",
   /** The `read_ct` of the last delivery that put the task back (retry, snooze, release). */
   settled: "x-pgtq-settled",
+  /** The key: no other task in the queue has it. */
+  key: "x-pgtq-key",
+  /** On a task in flight: the order and the limit that the worker holding it keeps to. */
+  rules: "x-pgtq-rules",
   /** How many deliveries put the task back without a failed attempt (snooze, release). */
   releases: "x-pgtq-releases",
 } as const;
@@ -46,6 +50,7 @@ export const passingHeaders: readonly string[] = [
   header.redrivenFrom,
   header.settled,
   header.releases,
+  header.rules,
 ];
 
 /** The proof of holding a task: every delivery raises `deliveries`, so an older one is void. */

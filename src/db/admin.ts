@@ -16,6 +16,7 @@ import {
 } from "../core/task.ts";
 import { query, type Queryable, type Sql } from "./connection.ts";
 import { errors, headers, lettersOf, moved, processing } from "./fragments.ts";
+import { createIndexes } from "./indexes.ts";
 import type { Site } from "./site.ts";
 import type { Tables } from "./tables.ts";
 import { readable } from "./trouble.ts";
@@ -56,16 +57,26 @@ export interface ListedTask {
 /** The advisory lock under which the library creates objects: pgmq before 1.6 races by itself. */
 export const creationLock = `select pg_advisory_xact_lock(hashtextextended('pgtq', 0))`;
 
-/** Creates the tables of these queues; those that exist stay as they are. */
-export async function create(sql: Queryable, queues: readonly Tables[]): Promise<void> {
-  const names = queues.map(({ name }) => `'${name}'`).join(", ");
+/**
+ * Creates the tables of a queue and its indexes, and the tables of its dead letters. What exists
+ * stays as it is.
+ */
+export async function create(
+  sql: Queryable,
+  tables: Tables,
+  letters: Tables | undefined,
+): Promise<void> {
+  const names = [tables, letters].flatMap((queue) => queue ? [`'${queue.name}'`] : []).join(", ");
+  // Rather an error than everybody behind us in the line for a table that a session has locked.
   const statements = `${creationLock};
-    select pgmq.create(name) from unnest(array[${names}]) as name`;
+    select set_config('lock_timeout', '30s', true);
+    select pgmq.create(name) from unnest(array[${names}]) as name;
+    ${createIndexes(tables)}`;
   try {
     // One simple query is one implicit transaction, which releases the lock at its end.
     await sql.unsafe(statements).simple();
   } catch (error) {
-    throw readable(error, `Cannot create the queue "${queues[0]!.name}"`, sql);
+    throw readable(error, `Cannot create the queue "${tables.name}"`, sql);
   }
 }
 

@@ -7,7 +7,7 @@
 import { PgtqError } from "../core/errors.ts";
 import { fromJson } from "../core/input.ts";
 import { errorsOf, header, headersOf, passingHeaders, type Receipt, taskId } from "../core/task.ts";
-import { ids } from "./broker.ts";
+import { ids } from "./settle.ts";
 import { query, type Queryable } from "./connection.ts";
 import { errors, headers, held, lettersOf, moved } from "./fragments.ts";
 import type { Site } from "./site.ts";

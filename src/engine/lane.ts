@@ -7,7 +7,7 @@
 import { Pace } from "../core/pace.ts";
 import { crashesOf, type Delivery } from "../core/task.ts";
 import { PermanentError, type Verdict, verdict } from "../core/verdict.ts";
-import { type Claim, claim } from "../db/broker.ts";
+import { type Claim, claim } from "../db/claim.ts";
 import type { Site } from "../db/site.ts";
 import type { Runnable } from "../processor.ts";
 import { Attempts, type Ended } from "./attempts.ts";

@@ -5,7 +5,7 @@
  */
 
 import { attemptOf, type Delivery } from "../core/task.ts";
-import { extend } from "../db/broker.ts";
+import { extend } from "../db/settle.ts";
 import type { Site } from "../db/site.ts";
 import { now } from "./clock.ts";
 

@@ -5,7 +5,7 @@
  */
 
 import { describe } from "../core/verdict.ts";
-import { complete, putBack } from "../db/broker.ts";
+import { complete, putBack } from "../db/settle.ts";
 import { bury } from "../db/dead.ts";
 import type { Site } from "../db/site.ts";
 import type { QueueDefinition } from "../queue_options.ts";

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { claim, enqueue } from "../../src/db/broker.ts";
+import { claim } from "../../src/db/claim.ts";
+import { enqueue } from "../../src/db/enqueue.ts";
 import { bury, type Graveyard } from "../../src/db/dead.ts";
 import type { Made } from "./backend.ts";
 

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { createQueue, type TaskState } from "../../mod.ts";
 import { queueNames } from "../../src/db/admin.ts";
-import { claim, complete, putBack } from "../../src/db/broker.ts";
+import { claim } from "../../src/db/claim.ts";
+import { complete, putBack } from "../../src/db/settle.ts";
 import { bury } from "../../src/db/dead.ts";
 import { type Backend, backends, type Made, openBackend } from "../_support/backend.ts";
 

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { claim, complete, enqueue, extend } from "../../src/db/broker.ts";
+import { claim } from "../../src/db/claim.ts";
+import { enqueue } from "../../src/db/enqueue.ts";
+import { complete, extend } from "../../src/db/settle.ts";
 import { type Backend, type Made, openBackend } from "../_support/backend.ts";
 import { plansOf } from "../_support/plan.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
-import { putBack } from "../../src/db/broker.ts";
+import { putBack } from "../../src/db/settle.ts";
 import { bury } from "../../src/db/dead.ts";
 import { die, fail, graveyard, take } from "../_support/burial.ts";
 import {

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 import type { Delivery } from "../../src/core/task.ts";
-import { claim, complete, enqueue, extend, putBack } from "../../src/db/broker.ts";
+import { claim } from "../../src/db/claim.ts";
+import { enqueue } from "../../src/db/enqueue.ts";
+import { complete, extend, putBack } from "../../src/db/settle.ts";
 import { type Backend, backends, type Made, openBackend, type Row } from "../_support/backend.ts";
 
 const now = { delayMs: 0, at: null };

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
-import { claim, enqueue } from "../../src/db/broker.ts";
+import { claim } from "../../src/db/claim.ts";
+import { enqueue } from "../../src/db/enqueue.ts";
 import { type Backend, backends, type Made, openBackend } from "../_support/backend.ts";
 
 const now = { delayMs: 0, at: null };

@@ -1,0 +1,118 @@
+/**
+ * Renewing leases and settling tasks: one statement each, fenced by the receipts.
+ *
+ * @module
+ */
+
+import { header, type Receipt, taskId } from "../core/task.ts";
+import { query } from "./connection.ts";
+import { errors, headers, held, moved, notify, releases, sentReceipts } from "./fragments.ts";
+import type { Site } from "./site.ts";
+
+/** A task to put back into the queue: after a failed attempt with its error, else without. */
+export interface PutBack extends Receipt {
+  readonly delayMs: number;
+  readonly error: string | null;
+}
+
+/** What a renewal found. */
+export interface Renewal {
+  /** The ids whose tasks are still held; the others belong to somebody else now. */
+  readonly held: Set<number>;
+  /** Those among them whose lease was renewed. */
+  readonly extended: Set<number>;
+}
+
+/**
+ * Renews leases. Rows that are locked are passed over: they are being settled, and waiting for them
+ * in another order than the settlement does would be a deadlock.
+ */
+export async function extend(
+  { sql, tables }: Site,
+  receipts: readonly Receipt[],
+  leaseMs: number,
+): Promise<Renewal> {
+  const text = `
+    with mine as (
+      select t.msg_id from ${tables.queue} t join ${sentReceipts} on ${held}
+      for update of t skip locked
+    ), extended as (
+      update ${tables.queue} t set vt = clock_timestamp() + $3::float8 * interval '1 millisecond'
+      where t.msg_id = any (array(select msg_id from mine)) returning t.msg_id
+    )
+    select t.msg_id as id, extended.msg_id is not null as renewed
+    from ${tables.queue} t join ${sentReceipts} on ${held}
+    left join extended on extended.msg_id = t.msg_id`;
+  const doing = `Cannot renew leases on "${tables.name}"`;
+  const parameters = [...arrays(receipts), leaseMs];
+  const rows = await query<{ id: string; renewed: boolean }>(sql, text, parameters, doing);
+  return { held: ids(rows), extended: ids(rows.filter(({ renewed }) => renewed)) };
+}
+
+/** Completes tasks: they move to the archive, or are gone. Returns the ids that were still held. */
+export async function complete(
+  site: Site,
+  receipts: readonly Receipt[],
+  archive: boolean,
+): Promise<Set<number>> {
+  const { sql, tables } = site;
+  const gone = `delete from ${tables.queue} t using ${sentReceipts} where ${held}`;
+  const text = archive ? toArchive(site, gone) : `${gone} returning t.msg_id as id`;
+  return ids(await query(sql, text, arrays(receipts), `Cannot complete tasks of "${tables.name}"`));
+}
+
+/** A task id can be in the archive already if a queue was dropped and made anew: it stays there. */
+function toArchive({ tables, lastReadAt }: Site, gone: string): string {
+  const columns = moved(lastReadAt);
+  return `
+    with gone as (${gone} returning t.*), kept as (
+      insert into ${tables.archive} (${columns}, headers)
+      select ${columns}, ${headers} || '{"${header.status}": "completed"}' from gone t
+      on conflict do nothing
+    )
+    select msg_id as id from gone`;
+}
+
+/**
+ * Puts tasks back: a retry adds its error, a snooze or release counts as one. With `wake` idle
+ * workers are told, for tasks whose own worker is going away.
+ */
+export async function putBack(
+  { sql, tables }: Site,
+  tasks: readonly PutBack[],
+  { wake }: { wake: boolean },
+): Promise<Set<number>> {
+  const text = `
+    with back as (
+      update ${tables.queue} t set vt = clock_timestamp() + r.delay * interval '1 millisecond',
+        headers = ${headers} || case
+          when r.error is null then jsonb_build_object('${header.releases}', ${releases} + 1)
+          else jsonb_build_object('${header.errors}', ${errors} || to_jsonb(r.error)) end
+          || jsonb_build_object('${header.status}', 'queued', '${header.settled}', t.read_ct)
+      from json_to_recordset($1::text::json)
+        as r (id bigint, deliveries int, delay float8, error text)
+      where ${held} returning t.msg_id as id
+    )
+    select id${wake ? `, ${notify(tables)}` : ""} from back`;
+  const rows = tasks.map(({ id, deliveries, delayMs, error }) => ({
+    id,
+    deliveries,
+    delay: delayMs,
+    error,
+  }));
+  return ids(
+    await query(sql, text, [JSON.stringify(rows)], `Cannot put tasks of "${tables.name}" back`),
+  );
+}
+
+function arrays(receipts: readonly Receipt[]): [string, string] {
+  return [
+    `{${receipts.map((receipt) => receipt.id).join(",")}}`,
+    `{${receipts.map((receipt) => receipt.deliveries).join(",")}}`,
+  ];
+}
+
+/** The ids a statement returned. */
+export function ids(rows: readonly object[]): Set<number> {
+  return new Set((rows as { id: string }[]).map((row) => taskId(row.id)));
+}
