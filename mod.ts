@@ -23,6 +23,7 @@
 
 export type { Duration } from "./src/core/duration.ts";
 export { type ErrorCode, PgtqError } from "./src/core/errors.ts";
+export type { IdField, NoField, WithId, WithoutId } from "./src/core/idempotency.ts";
 export type { StandardSchemaV1 } from "./src/core/input.ts";
 export {
   exponential,
@@ -51,5 +52,6 @@ export type { DrainOptions, DrainResult, WorkerOptions } from "./src/engine/work
 export type { Page, PruneOptions } from "./src/queue_listing_options.ts";
 export { type Handler, type Processor, processor, type TaskContext } from "./src/processor.ts";
 export type { ErrorClass, ProcessorOptions } from "./src/processor_options.ts";
-export { createQueue, type Queue } from "./src/queue.ts";
+export type { Queue } from "./src/queue.ts";
+export { createQueue } from "./src/queue_create.ts";
 export type { ArchiveOptions, EnqueueOptions, QueueOptions } from "./src/queue_options.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { check } from "./core/input.ts";
+import { checkWithId, type IdField, type WithId, type WithoutId } from "./core/idempotency.ts";
 import { InvalidTaskError } from "./core/verdict.ts";
 import {
   parseProcessorOptions,
@@ -36,14 +36,18 @@ export interface TaskContext {
 /** Processes one task. Whatever it throws makes the attempt fail. */
 export type Handler<Output> = (task: Output, context: TaskContext) => unknown;
 
-/** A processor: for workers to run, and callable by itself in unit tests. */
-export interface Processor<Input = never, Output = unknown> {
+/**
+ * A processor: for workers to run, and callable by itself in unit tests. `Called` is what it takes
+ * then: the queue's `Input`, where the field that `idempotencyKey` names may be left out.
+ */
+export interface Processor<Input = never, Output = unknown, Called = Input> {
   /**
-   * Checks a task and runs the handler on it, without a database, a timeout or retries.
+   * Checks a task and runs the handler on it, without a database, a timeout or retries. A field for
+   * the id that is left out receives that of the context, "0" unless given.
    *
    * @throws {InvalidTaskError} if the task does not fit the queue's schema
    */
-  (task: Input, context?: Partial<TaskContext>): Promise<void>;
+  (task: Called, context?: Partial<TaskContext>): Promise<void>;
   /** The queue it processes. */
   readonly queue: Queue<Input, Output>;
   /** The checked options. @internal */
@@ -73,8 +77,7 @@ export function processor<Input, Output>(
 /**
  * Says what is done with the tasks of a queue.
  *
- * @throws {TypeError} if an option is wrong
- * @throws {PgtqError} `NOT_SUPPORTED` for `grouped`, `lifo` and `concurrencyLimit`, so far
+ * @throws {TypeError} if an option is wrong, or `idempotencyKey` is not that of the queue
  *
  * @example Three retries, ever further apart
  * ```ts
@@ -89,12 +92,25 @@ export function processor<Input, Output>(
  *   await fetch(task.url, { signal });
  * });
  * ```
+ *
+ * @example Every attempt of a task has the same id, here for a service that refuses repetitions
+ * ```ts
+ * import { createQueue, processor } from "@pgtq/pgtq";
+ *
+ * const ids: string[] = [];
+ * const charges = createQueue<{ cents: number; taskId?: string }>("charges");
+ * const onCharge = processor(charges, { maxRetries: 3, idempotencyKey: "taskId" }, (charge) => {
+ *   ids.push(charge.taskId); // a string here, where callers may leave it out
+ * });
+ * await onCharge({ cents: 500 }, { id: 17 });
+ * console.assert(ids[0] === "17");
+ * ```
  */
-export function processor<Input, Output>(
+export function processor<Input, Output, Field extends IdField<Input, Output> = never>(
   queue: Queue<Input, Output>,
-  options: ProcessorOptions<Output>,
-  handler: Handler<Output>,
-): Processor<Input, Output>;
+  options: ProcessorOptions<Field>,
+  handler: Handler<WithId<Output, Field>>,
+): Processor<Input, Output, WithoutId<Input, Field>>;
 export function processor(
   queue: Queue,
   second: object | Handler<unknown>,
@@ -107,7 +123,11 @@ export function processor(
   if (typeof handler !== "function") {
     throw new TypeError(`The processor of "${queue.name}" needs a handler function`);
   }
-  const definition = parseProcessorOptions(queue.name, given);
+  const definition = parseProcessorOptions(
+    queue.name,
+    given,
+    queue.definition.idempotencyKey,
+  );
   const run = async (task: unknown, context: Partial<TaskContext> = {}) => {
     const full = { ...unitTest(queue.name, definition), ...context };
     await handle({ queue, definition, handler: handler as Handler<unknown> }, task, full);
@@ -135,19 +155,22 @@ export function isProcessor(value: unknown): value is Processor {
   return typeof value === "function" && brand in value;
 }
 
-/** Checks a task as it came from the queue, and runs the handler on it. */
+/**
+ * Checks a task as it came from the queue, and runs the handler on it. Without an id that stays the
+ * same, which only a task in a queue has, the caller's own or that of the context has to do.
+ */
 export async function handle(
-  { queue, definition, handler }: Runnable,
+  { queue, definition: { idempotencyKey: field }, handler }: Runnable,
   message: unknown,
   context: TaskContext,
-  key: string = String(context.id),
+  stableId?: string,
 ): Promise<void> {
-  const { idempotencyKey } = definition;
-  const keyed = idempotencyKey !== undefined && typeof message === "object" && message !== null
-    ? { ...message, [idempotencyKey]: key }
-    : message;
   const { schema } = queue.definition;
-  const checked = schema ? await check(schema, keyed) : { value: keyed };
+  const id = stableId ?? String(context.id);
+  const keep = stableId === undefined;
+  const checked = schema || field !== undefined
+    ? await checkWithId(schema, message, { field, id, keep })
+    : { value: message };
   if ("problem" in checked) throw new InvalidTaskError(checked.problem);
   await handler(checked.value, context);
 }

@@ -5,17 +5,26 @@
  */
 
 import * as v from "valibot";
-import type { Duration } from "./core/duration.ts";
-import { callable, count, duration, interval, parseOptions } from "./core/options.ts";
+import { type Duration, shown } from "./core/duration.ts";
+import type { NoField } from "./core/idempotency.ts";
+import {
+  callable,
+  count,
+  duration,
+  field,
+  interval,
+  parseOptions,
+  yesOrNo,
+} from "./core/options.ts";
 import type { RetryStrategy } from "./core/retry.ts";
 import type { RetryPolicy } from "./core/verdict.ts";
-import { refuseUnsupported } from "./queue_options.ts";
+import type { Rules } from "./db/flights.ts";
 
 /** An error class, whatever its constructor takes. */
 export type ErrorClass = abstract new (...parameters: never[]) => unknown;
 
 /** Options of {@linkcode processor}. */
-export interface ProcessorOptions<Output> {
+export interface ProcessorOptions<Field extends string = never> {
   /**
    * How often a failed task is tried again: N retries are N + 1 attempts in all.
    *
@@ -43,15 +52,38 @@ export interface ProcessorOptions<Output> {
    */
   timeout?: Duration;
   /**
-   * The field of the task that receives its id as a string: the same for all attempts and redrives.
+   * How many tasks of the queue run at once, over all workers of all processes, exactly. All of them
+   * have to give the same number.
    *
-   * @default none
+   * @default no limit
    */
-  idempotencyKey?: Extract<keyof Output, string>;
+  concurrencyLimit?: number;
+  /**
+   * One task of a group at a time, over all workers, in the order they were put in: not even a retry
+   * is overtaken. Groups don't wait for each other. Tasks without a group are a group, too.
+   *
+   * @default false
+   */
+  grouped?: boolean;
+  /**
+   * The newest task first; with `grouped`, the newest of each group.
+   *
+   * @default false
+   */
+  lifo?: boolean;
+  /**
+   * The field in which the handler finds the task's id as a string: the same for all attempts and
+   * redrives, whatever was put there. A task that isn't an object is invalid then. Callers may leave
+   * out a field that the schema wants only if the queue has the option, which then holds here, too.
+   *
+   * @default that of the queue
+   */
+  idempotencyKey?: Field | NoField<Field, "a string field of the task">;
 }
 
 /** A processor's options, checked. */
 export interface ProcessorDefinition extends RetryPolicy {
+  readonly rules: Rules;
   readonly timeoutMs: number;
   readonly idempotencyKey: string | undefined;
 }
@@ -64,27 +96,43 @@ const processorOptions = v.strictObject({
   ),
   retryDelay: v.optional(v.union([duration, callable], "a duration or a function"), 0),
   timeout: v.optional(interval, 60),
-  idempotencyKey: v.optional(v.string("a field of the task")),
+  concurrencyLimit: v.optional(v.pipe(count(1), v.transform((n) => Math.min(n, 2 ** 31 - 1)))),
+  grouped: v.optional(yesOrNo, false),
+  lifo: v.optional(yesOrNo, false),
+  idempotencyKey: v.optional(field),
 });
 
 /** Checks the options of a processor. */
-export function parseProcessorOptions(name: string, given: object): ProcessorDefinition {
+export function parseProcessorOptions(
+  name: string,
+  given: object,
+  inherited?: string,
+): ProcessorDefinition {
   const where = `the processor of "${name}"`;
-  refuseUnsupported(given, ["grouped", "lifo", "concurrencyLimit"], where);
-  const { maxRetries, retryOn, retryDelay, timeout, idempotencyKey } = parseOptions(
+  const { maxRetries, retryOn, retryDelay, timeout, idempotencyKey, ...rest } = parseOptions(
     processorOptions,
     given,
     where,
   );
+  const { grouped, lifo, concurrencyLimit: limit } = rest;
   return {
+    rules: { grouped, lifo, limit },
     maxRetries,
     retryOn: decider(retryOn),
     retryDelay: typeof retryDelay === "number"
       ? () => retryDelay / 1000
       : retryDelay as RetryStrategy,
     timeoutMs: timeout,
-    idempotencyKey,
+    idempotencyKey: sole(idempotencyKey, inherited, where),
   };
+}
+
+function sole(own: string | undefined, inherited: string | undefined, where: string) {
+  if (own === undefined || inherited === undefined || own === inherited) return own ?? inherited;
+  throw new TypeError(
+    `Wrong option of ${where}: idempotencyKey must be that of the queue, ${shown(inherited)}: ` +
+      `current value is ${shown(own)}`,
+  );
 }
 
 function decider(retryOn: unknown): (error: unknown) => boolean {

@@ -5,14 +5,15 @@
  */
 
 import { PgtqError } from "./core/errors.ts";
-import { check, type StandardSchemaV1, toJson } from "./core/input.ts";
+import { checkWithId } from "./core/idempotency.ts";
+import { toJson } from "./core/input.ts";
 import { header, type TaskState } from "./core/task.ts";
 import * as admin from "./db/admin.ts";
-import { enqueue, type NewTask } from "./db/enqueue.ts";
-import { connection, type Queryable, type Sql } from "./db/connection.ts";
+import { connection } from "./db/connection.ts";
 import * as dead from "./db/dead.ts";
 import { siteOf } from "./db/site.ts";
-import { DeadLetters, lettersOf } from "./queue_dead_letters.ts";
+import { DeadLetters, redriveOldest, redriveOne } from "./queue_dead_letters.ts";
+import { type Incoming, putIn } from "./queue_enqueue.ts";
 import {
   type Page,
   parseListOptions,
@@ -25,18 +26,17 @@ import {
   type EnqueueOptions,
   parseEnqueueOptions,
   parseId,
-  parseQueueOptions,
+  parseName,
   type QueueDefinition,
-  type QueueOptions,
 } from "./queue_options.ts";
 
-/** How many tasks one statement inserts, and how many dead letters one redrives. */
-const chunkSize = 1000;
+/** Stands in for a task's id until it has one: digits, as ids are. */
+const placeholder = "0";
 
 /**
  * A queue of tasks: `Input` is what is put in, `Output` what the schema makes of it for handlers.
  *
- * Made by {@linkcode createQueue}; needs no connection until a method is called.
+ * Made by `createQueue`; needs no connection until a method is called.
  */
 export class Queue<Input = unknown, Output = Input> {
   /** The name, as given. */
@@ -48,7 +48,7 @@ export class Queue<Input = unknown, Output = Input> {
   /** The handler's input type; exists for the compiler only. @internal */
   declare readonly output?: Output;
 
-  /** Use {@linkcode createQueue}. */
+  /** Use `createQueue`. */
   constructor(definition: QueueDefinition) {
     this.definition = definition;
     this.name = definition.tables.name;
@@ -88,9 +88,10 @@ export class Queue<Input = unknown, Output = Input> {
    *
    * @throws {PgtqError} `INVALID_TASK` if the task does not fit the schema or is not JSON
    * @throws {PgtqError} `MISSING_QUEUE` if the queue has not been created
+   * @throws {PgtqError} `MISSING_INDEX` if something else has created it, and a task has a key
    * @throws {TypeError} if an option is wrong
    */
-  async enqueue(task: Input, options: EnqueueOptions = {}): Promise<number> {
+  async enqueue(task: Input, options: EnqueueOptions<Input> = {}): Promise<number> {
     const [id] = await this.enqueueMany([task], options);
     return id!;
   }
@@ -100,50 +101,37 @@ export class Queue<Input = unknown, Output = Input> {
    *
    * @throws {PgtqError} `INVALID_TASK` if one does not fit the schema or is not JSON
    * @throws {PgtqError} `MISSING_QUEUE` if the queue has not been created
+   * @throws {PgtqError} `MISSING_INDEX` if something else has created it, and a task has a key
    * @throws {TypeError} if an option is wrong
    */
-  async enqueueMany(tasks: readonly Input[], options: EnqueueOptions = {}): Promise<number[]> {
-    const { sql, delay, at, ...rest } = parseEnqueueOptions(this.name, options);
+  async enqueueMany(
+    tasks: readonly Input[],
+    options: EnqueueOptions<Input> = {},
+  ): Promise<number[]> {
+    const { sql, delay, at, replace, ...rest } = parseEnqueueOptions(this.name, options);
     const encoded = await Promise.all(tasks.map((task, index) => {
       return this.#encode(task, rest, tasks.length > 1 ? `the task at index ${index}` : "the task");
     }));
-    const chunks = Array.from(
-      { length: Math.ceil(encoded.length / chunkSize) },
-      (_, i) => encoded.slice(i * chunkSize, (i + 1) * chunkSize),
-    );
-    const insert = async (sql: Queryable) => {
-      const commitsLater = !("begin" in sql);
-      const due = { delayMs: delay, at: at?.toISOString() ?? null, commitsLater };
-      const ids: number[] = [];
-      for (const chunk of chunks) {
-        for (const id of await enqueue(sql, this.definition.tables, chunk, due)) ids.push(id);
-      }
-      return ids;
-    };
-    const target = sql ?? connection();
-    // A transaction of the caller's is all or none by itself; a pool has to begin one.
-    if (chunks.length < 2 || !("begin" in target)) return await insert(target);
-    return await (target as Sql).begin(insert) as number[];
+    return await putIn(this.definition.tables, encoded, { sql, delay, at, replace });
   }
 
-  /** Makes one dead letter a task again; returns the new task's id, `undefined` if it is gone. */
+  /**
+   * Makes one dead letter a task again; returns the new task's id, `undefined` if it is gone.
+   *
+   * @throws {PgtqError} `KEY_TAKEN` if another task in the queue has its key: the letter stays
+   */
   async redrive(id: number): Promise<number | undefined> {
     parseId(id);
-    return (await this.#redrive({ first: id, last: id, limit: 1 }))[0];
+    return await redriveOne(this.definition, id);
   }
 
-  /** Makes dead letters tasks again, oldest first; returns how many. */
+  /**
+   * Makes dead letters tasks again, oldest first; returns how many. Letters whose key another task
+   * in the queue has stay.
+   */
   async redriveAll(options: { limit?: number } = {}): Promise<number> {
     const { limit } = parseRedriveOptions(this.name, options);
-    const last = await dead.newestLetter(connection(), lettersOf(this.definition));
-    let count = 0;
-    while (count < limit) {
-      const wanted = Math.min(chunkSize, limit - count);
-      const ids = await this.#redrive({ first: 0, last, limit: wanted });
-      count += ids.length;
-      if (ids.length < wanted) break;
-    }
-    return count;
+    return await redriveOldest(this.definition, limit);
   }
 
   /** Counts tasks by state. Costs the same at any depth. */
@@ -173,21 +161,36 @@ export class Queue<Input = unknown, Output = Input> {
 
   async #encode(
     task: Input,
-    { group, headers }: { group?: string | undefined; headers?: object | undefined },
+    { group, key, headers }: Pick<EnqueueOptions<Input>, "group" | "key" | "headers">,
     name: string,
-  ): Promise<NewTask> {
+  ): Promise<Incoming> {
     const json = toJson(task);
     if ("problem" in json) throw this.#invalid(name, json.problem);
-    const { schema, group: groupOf } = this.definition;
+    const { schema, group: groupOf, idempotencyKey: field } = this.definition;
     // What is checked is what a worker is going to see: the task after its way through JSON.
-    const checked = schema ? await check(schema, JSON.parse(json.text)) : { value: task };
+    const checked = schema || field !== undefined
+      ? await checkWithId(schema, JSON.parse(json.text), { field, id: placeholder, keep: true })
+      : { value: task };
     if ("problem" in checked) throw this.#invalid(name, checked.problem);
-    const key = group ?? groupOf?.(task);
-    const all = key === undefined ? headers : { ...headers, [header.group]: String(key) };
-    return { message: json.text, headers: all ? this.#headers(all) : null };
+    const where = { queue: this.name, task: name };
+    const names = {
+      group: parseName("group", group ?? groupOf?.(task), where),
+      key: parseName("key", typeof key === "function" ? key(task) : key, where),
+    };
+    const grouped = names.group !== undefined || header.group in Object(headers);
+    return { message: json.text, headers: this.#headers(headers, names), key: names.key, grouped };
   }
 
-  #headers(headers: object): string {
+  #headers(
+    given: object | undefined,
+    { group, key }: { group: string | undefined; key: string | undefined },
+  ): string | null {
+    const headers = {
+      ...given,
+      ...(group !== undefined && { [header.group]: group }),
+      ...(key !== undefined && { [header.key]: key }),
+    };
+    if (!given && Object.keys(headers).length === 0) return null;
     const json = toJson(headers);
     if ("text" in json) return json.text;
     throw new TypeError(`Wrong option of enqueue to "${this.name}": headers: ${json.problem}`);
@@ -197,49 +200,4 @@ export class Queue<Input = unknown, Output = Input> {
     const message = `Cannot enqueue to "${this.name}" as ${name} is invalid: ${problem}`;
     return new PgtqError("INVALID_TASK", message);
   }
-
-  async #redrive(range: dead.Range): Promise<number[]> {
-    const { tables, lettersArchive } = this.definition;
-    const letters = lettersOf(this.definition);
-    const site = await siteOf(
-      connection(),
-      letters,
-      `Cannot redrive to "${this.name}"`,
-      this.name,
-    );
-    return dead.redrive(tables, site, range, lettersArchive !== undefined);
-  }
-}
-
-/** Defines a queue whose tasks are checked by a schema of any library that speaks Standard Schema. */
-export function createQueue<Schema extends StandardSchemaV1>(
-  name: string,
-  options:
-    & QueueOptions<StandardSchemaV1.InferInput<Schema>>
-    & { /** The schema of tasks. */ input: Schema },
-): Queue<StandardSchemaV1.InferInput<Schema>, StandardSchemaV1.InferOutput<Schema>>;
-/**
- * Defines a queue. This touches no database: `create()` makes its tables, once.
- *
- * @throws {PgtqError} `INVALID_NAME` if pgmq can't have a queue of this name, or of its dead letters
- * @throws {TypeError} if an option is wrong
- *
- * @example A queue whose tasks are checked
- * ```ts
- * import * as v from "valibot";
- * import { createQueue } from "@pgtq/pgtq";
- *
- * const mails = createQueue("mails", {
- *   input: v.object({ to: v.string(), subject: v.string() }),
- *   archive: { ttl: "90d" },
- * });
- * console.assert(mails.name === "mails");
- * ```
- */
-export function createQueue<Task = unknown>(
-  name: string,
-  options?: QueueOptions<Task>,
-): Queue<Task>;
-export function createQueue(name: string, options: object = {}): Queue {
-  return new Queue(parseQueueOptions(name, options));
 }

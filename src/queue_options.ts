@@ -7,10 +7,12 @@
 import * as v from "valibot";
 import { type Duration, shown } from "./core/duration.ts";
 import { PgtqError } from "./core/errors.ts";
+import type { NoField } from "./core/idempotency.ts";
 import type { StandardSchemaV1 } from "./core/input.ts";
-import { callable, count, duration, parseOptions } from "./core/options.ts";
+import { callable, count, duration, field, parseOptions } from "./core/options.ts";
 import type { Retention } from "./db/archive.ts";
 import type { Queryable } from "./db/connection.ts";
+import { maxGroupLength, maxKeyLength } from "./db/indexes.ts";
 import { type Tables, tablesOf } from "./db/tables.ts";
 
 /** What an archive keeps; the rest is pruned by workers. */
@@ -30,7 +32,7 @@ export interface ArchiveOptions {
 }
 
 /** Options of `createQueue`. */
-export interface QueueOptions<Input> {
+export interface QueueOptions<Input, Field extends string = never> {
   /**
    * The group of a task, for queues that are processed in order within groups.
    *
@@ -55,16 +57,39 @@ export interface QueueOptions<Input> {
    * @default true
    */
   dlqArchive?: boolean | ArchiveOptions;
+  /**
+   * The field of tasks in which handlers find the task's id as a string: the same for all attempts
+   * and redrives, whatever was put there. Who enqueues may leave it out, even if the schema wants it.
+   * Without a schema, name it to the compiler, too: `createQueue<Task, "taskId">(…)`.
+   *
+   * @default none
+   */
+  idempotencyKey?:
+    | Field
+    | NoField<Field, "a string field of the task, as in createQueue<Task, Field>">;
 }
 
 /** Options of `enqueue`. */
-export interface EnqueueOptions {
+export interface EnqueueOptions<Input = unknown> {
   /**
-   * The group of the task.
+   * The group of the task, at most 500 characters.
    *
    * @default what the queue's `group` function returns
    */
   group?: string;
+  /**
+   * The key, at most 500 characters: while a task with this key is in the queue, nothing is put in,
+   * and the id is that task's. A function returns the key of each task, `undefined` for none.
+   *
+   * @default no key
+   */
+  key?: string | ((task: Input) => string | undefined);
+  /**
+   * What a task that has the key already takes over from this one, if it has not started.
+   *
+   * @default nothing
+   */
+  replace?: "payload";
   /**
    * The task becomes due after this: seconds, or a string with a unit.
    *
@@ -101,6 +126,7 @@ export interface QueueDefinition {
   readonly lettersArchive: Retention | undefined;
   readonly schema: StandardSchemaV1 | undefined;
   readonly group: ((task: unknown) => unknown) | undefined;
+  readonly idempotencyKey: string | undefined;
 }
 
 const archive = v.optional(
@@ -120,6 +146,7 @@ const queueOptions = v.strictObject({
   archive,
   dlq: v.optional(v.union([v.boolean(), v.string()], "a boolean or a queue name"), true),
   dlqArchive: archive,
+  idempotencyKey: v.optional(field),
 });
 
 /** Checks the options of a queue. */
@@ -133,6 +160,7 @@ export function parseQueueOptions(name: string, options: unknown): QueueDefiniti
     lettersArchive: retention(rest.dlqArchive),
     schema: input,
     group: group as ((task: unknown) => unknown) | undefined,
+    idempotencyKey: rest.idempotencyKey,
   };
 }
 
@@ -153,8 +181,17 @@ function retention(
   return { ttlMs: ttl, limit };
 }
 
+const groupHint = `a string of at most ${maxGroupLength} characters`;
+const keyHint = `a string of 1 to ${maxKeyLength} characters`;
+const names = {
+  group: v.pipe(v.string("a string"), v.maxLength(maxGroupLength, groupHint)),
+  key: v.pipe(v.string(keyHint), v.nonEmpty(keyHint), v.maxLength(maxKeyLength, keyHint)),
+};
+
 const enqueueOptions = v.strictObject({
-  group: v.optional(v.string("a string")),
+  group: v.optional(names.group),
+  key: v.optional(v.union([names.key, callable], `${keyHint}, or a function`)),
+  replace: v.optional(v.literal("payload", '"payload"')),
   delay: v.optional(duration, 0),
   at: v.optional(v.date("a valid Date")),
   headers: v.optional(v.record(
@@ -167,15 +204,26 @@ const enqueueOptions = v.strictObject({
 
 /** Checks the options of `enqueue`. */
 export function parseEnqueueOptions(name: string, options: object) {
-  refuseUnsupported(options, ["key"], `enqueue to "${name}"`);
-  return parseOptions(enqueueOptions, options, `enqueue to "${name}"`);
+  const where = `enqueue to "${name}"`;
+  const { key, ...parsed } = parseOptions(enqueueOptions, options, where);
+  if (parsed.replace !== undefined && key === undefined) {
+    throw new TypeError(`Wrong option of ${where}: replace needs a key`);
+  }
+  return { ...parsed, key: key as EnqueueOptions["key"] };
 }
 
-/** Options that are part of the design but don't work yet must not be ignored silently. */
-export function refuseUnsupported(options: object, names: readonly string[], where: string): void {
-  const name = names.find((name) => name in Object(options));
-  if (name === undefined) return;
-  throw new PgtqError("NOT_SUPPORTED", `Cannot use ${name} in ${where} as it is not supported yet`);
+/** Checks what a function of the user's has said about a task. */
+export function parseName(
+  schema: "group" | "key",
+  value: unknown,
+  { queue, task }: { queue: string; task: string },
+): string | undefined {
+  const result = v.safeParse(v.optional(names[schema]), value, { abortEarly: true });
+  if (result.success) return result.output;
+  throw new TypeError(
+    `Cannot enqueue to "${queue}" as the ${schema} of ${task} must be ` +
+      `${result.issues[0].message}: current value is ${shown(value)}`,
+  );
 }
 
 /** Checks a task's id, which a program may have read from anywhere. */

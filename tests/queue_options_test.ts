@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { createQueue, PgtqError } from "../mod.ts";
+import { createQueue } from "../mod.ts";
 
 type Call = (options: never) => unknown;
 
@@ -67,14 +67,6 @@ describe("enqueue", () => {
   it("refuses headers that are no JSON", async () => {
     await assert.rejects(queue.enqueue(1, { headers: { n: 1n } }), (error) => {
       return error instanceof TypeError && error.message.includes('enqueue to "orders": headers');
-    });
-  });
-
-  it("says that keys don't work yet rather than ignoring them", async () => {
-    const options = { key: "login-123" } as object;
-    await assert.rejects(queue.enqueue(1, options), (error) => {
-      return error instanceof PgtqError && error.code === "NOT_SUPPORTED" &&
-        error.message.includes("key") && error.message.includes('"orders"');
     });
   });
 });

@@ -5,7 +5,7 @@
  */
 
 import { object } from "@optique/core/constructs";
-import { createQueue } from "../queue.ts";
+import { createQueue } from "../queue_create.ts";
 import { databaseOptions, defineCommand, needsQueue, noDlq, queueName } from "./command.ts";
 import { openDatabase } from "./database.ts";
 

@@ -6,7 +6,7 @@
 
 import { object } from "@optique/core/constructs";
 import { PgtqError } from "../core/errors.ts";
-import { createQueue } from "../queue.ts";
+import { createQueue } from "../queue_create.ts";
 import { databaseOptions, defineCommand, needsQueue, noDlq, queueName } from "./command.ts";
 import { openDatabase } from "./database.ts";
 

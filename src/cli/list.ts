@@ -11,7 +11,7 @@ import { option } from "@optique/core/primitives";
 import { choice } from "@optique/core/valueparser";
 import type { ListedTask } from "../db/admin.ts";
 import type { DeadLetter } from "../db/dead.ts";
-import { createQueue } from "../queue.ts";
+import { createQueue } from "../queue_create.ts";
 import { count, databaseOptions, defineCommand, json, needsQueue, queueName } from "./command.ts";
 import { openDatabase } from "./database.ts";
 import type { Writer } from "./host.ts";

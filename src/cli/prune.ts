@@ -8,7 +8,7 @@ import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
 import { optional, withDefault } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
-import { createQueue } from "../queue.ts";
+import { createQueue } from "../queue_create.ts";
 import {
   count,
   databaseOptions,

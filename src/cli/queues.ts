@@ -6,7 +6,8 @@
 
 import { queueNames } from "../db/admin.ts";
 import { connection } from "../db/connection.ts";
-import { createQueue, type Queue } from "../queue.ts";
+import type { Queue } from "../queue.ts";
+import { createQueue } from "../queue_create.ts";
 import type { ArchiveOptions } from "../queue_options.ts";
 
 const suffix = "_dlq";

@@ -10,7 +10,7 @@ import { optional, withDefault } from "@optique/core/modifiers";
 import { argument, flag, option } from "@optique/core/primitives";
 import { integer } from "@optique/core/valueparser";
 import { PgtqError } from "../core/errors.ts";
-import { createQueue } from "../queue.ts";
+import { createQueue } from "../queue_create.ts";
 import { count, databaseOptions, defineCommand, json, needsQueue, queueName } from "./command.ts";
 import { openDatabase } from "./database.ts";
 import { UsageError } from "./failures.ts";

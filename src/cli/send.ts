@@ -13,8 +13,10 @@ import { message } from "@optique/core/message";
 import { optional, withDefault } from "@optique/core/modifiers";
 import { argument, flag, option } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
+import type { Duration } from "../core/duration.ts";
 import { PgtqError } from "../core/errors.ts";
-import { createQueue } from "../queue.ts";
+import { createQueue } from "../queue_create.ts";
+import type { EnqueueOptions } from "../queue_options.ts";
 import {
   databaseOptions,
   defineCommand,
@@ -45,9 +47,14 @@ const parser = object({
     description: message`The tasks become due after this: seconds, or such as 250ms, 2m, 12h.`,
   })),
   key: optional(option("--key", string({ metavar: "KEY" }), {
-    description: message`Not supported yet.`,
-    hidden: "doc",
+    description: message`The task is sent unless one with this key is in the queue.`,
   })),
+  replace: withDefault(
+    flag("--replace", {
+      description: message`With --key: the task there gets this body if it has not started.`,
+    }),
+    false,
+  ),
   skipInvalid: withDefault(
     flag("--skip-invalid", { description: message`Leave out lines that are not JSON.` }),
     false,
@@ -62,18 +69,14 @@ export const send = defineCommand({
   examples: [
     `mails '{"to": "ada@example.org"}'`,
     `mails '{"to": "ada@example.org"}' --delay 5m --group vip`,
+    `mails '{"to": "ada@example.org"}' --key welcome-ada --replace`,
     "mails --file mails.jsonl --skip-invalid",
     "mails < mails.jsonl",
   ],
-  async run({ queue: name, task, file, group, delay, key, skipInvalid, json, ...options }, host) {
-    if (key !== undefined) {
-      throw new PgtqError("NOT_SUPPORTED", "Cannot use --key as it is not supported yet");
-    }
-    if (task !== undefined && file !== undefined) {
-      throw new UsageError("Give a task or --file, not both");
-    }
+  async run({ queue: name, task, file, skipInvalid, json, ...options }, host) {
+    refuse({ ...options, task, file });
     const queue = createQueue(name);
-    const how = { ...(group !== undefined && { group }), ...(delay !== undefined && { delay }) };
+    const how = enqueueOptions(options);
     if (task !== undefined) {
       const value = parseTask(name, task);
       await openDatabase(options, host);
@@ -86,6 +89,39 @@ export const send = defineCommand({
     await host.stdout.write(json ? jsonLines([summary(tally)]) : `${sentence(tally, name)}\n`);
   },
 });
+
+interface Usage {
+  readonly task: string | undefined;
+  readonly file: string | undefined;
+  readonly key: string | undefined;
+  readonly replace: boolean;
+}
+
+function refuse({ task, file, key, replace }: Usage): void {
+  if (task !== undefined && file !== undefined) {
+    throw new UsageError("Give a task or --file, not both");
+  }
+  if (key !== undefined && task === undefined) {
+    throw new UsageError("--key needs the task as an argument: all lines would have the same key");
+  }
+  if (replace && key === undefined) throw new UsageError("--replace needs --key");
+}
+
+function enqueueOptions(
+  { group, delay, key, replace }: {
+    readonly group: string | undefined;
+    readonly delay: Duration | undefined;
+    readonly key: string | undefined;
+    readonly replace: boolean;
+  },
+): EnqueueOptions {
+  return {
+    ...(group !== undefined && { group }),
+    ...(delay !== undefined && { delay }),
+    ...(key !== undefined && { key }),
+    ...(replace && { replace: "payload" }),
+  };
+}
 
 function parseTask(name: string, text: string): unknown {
   try {

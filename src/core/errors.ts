@@ -11,14 +11,16 @@ export type ErrorCode =
   | "INVALID_MODULE"
   | "INVALID_NAME"
   | "INVALID_TASK"
+  | "KEY_TAKEN"
   | "LEASE_LOST"
+  | "MISSING_INDEX"
   | "MISSING_PGMQ"
   | "MISSING_QUEUE"
   | "MISSING_RIGHT"
   | "NO_DATABASE"
-  | "NOT_SUPPORTED"
   | "OLD_PGMQ"
   | "REJECTED_LOGIN"
+  | "RULES_DIFFER"
   | "WORKER_STATE";
 
 /**

@@ -22,6 +22,14 @@ export function count(least: number) {
   return v.pipe(v.number(what), v.safeInteger(what), v.minValue(least, what));
 }
 
+/** A switch. */
+export const yesOrNo = v.boolean("true or false");
+
+const aField = "a field of the task";
+
+/** The name of a field of the task. */
+export const field = v.pipe(v.string(aField), v.nonEmpty(aField));
+
 /** A function. */
 export const callable = v.function("a function");
 

@@ -99,10 +99,20 @@ export function crashesOf(delivery: Delivery): number {
   return delivery.deliveries - 1 - errorsOf(delivery.headers).length - released;
 }
 
-/** The id that stays the same through retries and redrives, for idempotency keys. */
-export function stableId(delivery: Delivery): string {
-  const root = delivery.headers[header.root];
-  return typeof root === "string" ? root : String(delivery.id);
+/** An id, as text; our statements read it by the same pattern. */
+export const idPattern = "^[1-9][0-9]{0,17}$";
+
+/**
+ * The id that stays the same through retries and redrives, for idempotency keys. On a task that the
+ * Python package has redriven only that of the failed task is known.
+ */
+export function stableId({ id, headers }: Delivery): string {
+  return idText(headers[header.root]) ?? idText(headers[header.original]) ?? String(id);
+}
+
+function idText(value: unknown): string | undefined {
+  const text = typeof value === "string" || typeof value === "number" ? String(value) : "";
+  return new RegExp(idPattern).test(text) ? text : undefined;
 }
 
 /** The group of a task, if it has one. */

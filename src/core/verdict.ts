@@ -95,6 +95,15 @@ export type Verdict =
 
 /** Decides what becomes of a task after its attempt with this number; the first one is 1. */
 export function verdict(outcome: Outcome, attempt: number, policy: RetryPolicy): Verdict {
+  try {
+    return judge(outcome, attempt, policy);
+  } catch (fault) {
+    // Handlers can throw things that not even `instanceof` can be asked about.
+    return { kind: "dead", error: fault };
+  }
+}
+
+function judge(outcome: Outcome, attempt: number, policy: RetryPolicy): Verdict {
   if (outcome.kind === "returned") return { kind: "complete" };
   const { error } = outcome;
   if (error instanceof StoppedError) return { kind: "release" };
@@ -102,6 +111,12 @@ export function verdict(outcome: Outcome, attempt: number, policy: RetryPolicy):
   if (mark === "snooze") return snooze(error as SnoozeError);
   if (mark === "permanent" || attempt > policy.maxRetries) return { kind: "dead", error };
   return retry(error, attempt, policy);
+}
+
+/** The end of a task that has been delivered this often without any result. */
+export function givenUp(crashes: number): Verdict {
+  const text = `${crashes} deliveries ended without a result: the worker crashed or lost its lease`;
+  return { kind: "dead", error: new PermanentError(text) };
 }
 
 function snooze({ delayMs }: SnoozeError): Verdict {

@@ -8,18 +8,22 @@ import { fromJson } from "../core/input.ts";
 import { type Delivery, headersOf, taskId } from "../core/task.ts";
 import { query } from "./connection.ts";
 import type { Site } from "./site.ts";
+import type { Tables } from "./tables.ts";
 
 /** What a claim brought. */
 export interface Claim {
   readonly deliveries: Delivery[];
+  /** There may be more to claim right away. */
+  readonly more: boolean;
   /** Milliseconds until the next task becomes due; `undefined` if none waits or the claim is full. */
   readonly nextDueMs: number | undefined;
 }
 
 /** Rows that can't be handed over stay: failing on one would take its neighbours' leases in vain. */
-const claimable = `msg_id <= ${Number.MAX_SAFE_INTEGER} and read_ct < ${2 ** 31 - 1}`;
+export const claimable = `msg_id <= ${Number.MAX_SAFE_INTEGER} and read_ct < ${2 ** 31 - 1}`;
 
-interface ClaimRow {
+/** A row of a claim's answer. The first one is there even if nothing was claimed. */
+export interface ClaimRow {
   readonly id: string | null;
   readonly deliveries: number;
   readonly enqueued: Date | string;
@@ -28,41 +32,70 @@ interface ClaimRow {
   readonly wait: number | null;
 }
 
+/** How much to claim. */
+export interface ClaimOptions {
+  readonly limit: number;
+  readonly leaseMs: number;
+  /** Latest due first. */
+  readonly lifo?: boolean;
+}
+
 /**
  * Leases up to `limit` due tasks, earliest due first. Rows that others are claiming are skipped.
  *
  * `vt` is compared with a sub-select because Postgres can't use an index on it against a volatile
- * function; ordering by `vt` alone lets one batch of equal times come off the index unsorted. With
- * an array of ids the update goes by the primary key: a join reads a big queue from end to end.
+ * function; ordering by `vt` alone lets one batch of equal times come off the index unsorted.
  */
 export async function claim(
-  { sql, tables, lastReadAt }: Site,
-  { limit, leaseMs }: { limit: number; leaseMs: number },
+  site: Site,
+  { limit, leaseMs, lifo = false }: ClaimOptions,
 ): Promise<Claim> {
+  const { sql, tables } = site;
+  const direction = lifo ? "desc" : "asc";
   const text = `
     with due as (
       select msg_id, vt from ${tables.queue}
       where vt <= (select clock_timestamp()) and ${claimable}
-      order by vt limit $1::int for update skip locked
-    ), claimed as (
-      update ${tables.queue} t set read_ct = t.read_ct + 1,
-        ${lastReadAt ? "last_read_at = clock_timestamp()," : ""}
-        vt = clock_timestamp() + $2::float8 * interval '1 millisecond'
-      where t.msg_id = any (array(select msg_id from due))
-      returning t.msg_id as id, t.read_ct as deliveries, t.enqueued_at as enqueued, t.message,
-        t.headers
-    )
-    select id, deliveries, enqueued, message::text, headers::text,
-      case when (select count(*) from claimed) < $1::int then (
-        select (extract(epoch from min(vt)) - extract(epoch from clock_timestamp()))::float8 * 1000
-        from ${tables.queue} where vt > (select clock_timestamp())
-      ) end as wait
+      order by vt ${direction} limit $1::int for update skip locked
+    ), claimed as (${leased(site)})
+    select ${claimedColumns}, case when (select count(*) from claimed) < $1::int
+      then (${wait(tables)}) end as wait
     from (select) one left join claimed on true left join due on msg_id = id
-    order by due.vt, id`;
+    order by due.vt ${direction}, id ${direction}`;
   const doing = `Cannot claim from "${tables.name}"`;
-  const rows = await query<ClaimRow>(sql, text, [limit, leaseMs], doing);
+  return toClaim(await query<ClaimRow>(sql, text, [limit, leaseMs], doing), limit);
+}
+
+/** What the answer of a claim says of its tasks. */
+export const claimedColumns = "id, deliveries, enqueued, message::text, headers::text";
+
+/**
+ * Leases the rows of `due` for `$2` milliseconds. With an array of ids the update goes by the
+ * primary key: a join reads a big queue from end to end.
+ */
+export function leased({ tables, lastReadAt }: Site, headers?: string): string {
+  return `
+    update ${tables.queue} t set read_ct = t.read_ct + 1,
+      ${lastReadAt ? "last_read_at = clock_timestamp()," : ""}
+      ${headers ? `headers = ${headers},` : ""}
+      vt = clock_timestamp() + $2::float8 * interval '1 millisecond'
+    where t.msg_id = any (array(select msg_id from due))
+    returning t.msg_id as id, t.read_ct as deliveries, t.enqueued_at as enqueued, t.message,
+      t.headers`;
+}
+
+/** How many milliseconds there are until the next task becomes due, or a lease runs out. */
+export function wait({ queue }: Tables): string {
+  return `select (extract(epoch from min(vt)) - extract(epoch from clock_timestamp()))::float8 * 1000
+    from ${queue} where vt > (select clock_timestamp())`;
+}
+
+/** A claim's answer as it is handed over. */
+export function toClaim(rows: readonly ClaimRow[], limit: number): Claim {
+  const deliveries = rows.filter((row) => row.id !== null).map(toDelivery);
   return {
-    deliveries: rows.filter((row) => row.id !== null).map(toDelivery),
+    deliveries,
+    more: deliveries.length >= limit,
     nextDueMs: rows[0]?.wait ?? undefined,
   };
 }

@@ -80,8 +80,7 @@ export function connection(): Sql {
  * too, if the library opened it: a program whose workers have stopped exits by itself.
  */
 export function openForWorker(): { sql: Sql; close(): Promise<void> } {
-  // The driver takes the options it has parsed before as they are.
-  const sql = postgres({ ...connection().options } as unknown as postgres.Options<never>) as Sql;
+  const sql = another(connection());
   workers++;
   const close = async () => {
     workers--;
@@ -90,6 +89,16 @@ export function openForWorker(): { sql: Sql; close(): Promise<void> } {
     if (workers === 0 && pool) await end(pool, 1);
   };
   return { sql, close };
+}
+
+/** Opens one connection to where a pool connects, in the same way. */
+export function openAlone(sql: Sql): Sql {
+  return another(sql, { max: 1 });
+}
+
+function another({ options }: Sql, changes: { max?: number } = {}): Sql {
+  // The driver takes the options it has parsed before as they are.
+  return postgres({ ...options, ...changes } as unknown as postgres.Options<never>) as Sql;
 }
 
 /**

@@ -1,5 +1,5 @@
 /**
- * Dead letters: failing a task, looking at what failed, and giving it another life.
+ * Dead letters: failing a task, and looking at what failed.
  *
  * @module
  */
@@ -7,9 +7,9 @@
 import { PgtqError } from "../core/errors.ts";
 import { fromJson } from "../core/input.ts";
 import { errorsOf, header, headersOf, passingHeaders, type Receipt, taskId } from "../core/task.ts";
-import { ids } from "./settle.ts";
+import { type Aftermath, ids } from "./settle.ts";
 import { query, type Queryable } from "./connection.ts";
-import { errors, headers, held, lettersOf, moved } from "./fragments.ts";
+import { errors, headers, held, lettersOf, moved, notify, root } from "./fragments.ts";
 import type { Site } from "./site.ts";
 import type { Tables } from "./tables.ts";
 
@@ -52,6 +52,7 @@ export async function bury(
   site: Site,
   tasks: readonly Failed[],
   { letters, archive }: Graveyard,
+  { wake }: Aftermath = { wake: false },
 ): Promise<Set<number>> {
   const { sql, tables } = site;
   const text = `
@@ -63,7 +64,7 @@ export async function bury(
     )
     ${letters ? deadLetters(tables, letters) : ""}
     ${archive ? failedTasks(site, letters !== undefined) : ""}
-    select msg_id as id from gone`;
+    select msg_id as id${wake ? `, ${notify(tables)}` : ""} from gone`;
   const doing = `Cannot fail tasks of "${tables.name}"`;
   return ids(await query(sql, text, [JSON.stringify(tasks)], doing));
 }
@@ -76,7 +77,8 @@ function deadLetters(tables: Tables, letters: Tables): string {
       select clock_timestamp(),
         jsonb_build_object('msg_id', msg_id, 'queue_name', ${name}, 'message', message,
           'errors', errors),
-        nullif(${headers} - ${passing}, '{}')
+        nullif(${headers} - ${passing} - '${header.root}' ||
+          jsonb_strip_nulls(jsonb_build_object('${header.root}', ${root()})), '{}')
       from gone t order by msg_id
       returning msg_id, (message ->> 'msg_id')::bigint as task_id
     )`;
@@ -86,7 +88,7 @@ function failedTasks({ tables, lastReadAt }: Site, linked: boolean): string {
   const link = linked ? `, '${header.deadLetter}', dead.msg_id::text` : "";
   return `, kept as (
       insert into ${tables.archive} (${moved(lastReadAt)}, headers)
-      select ${moved(lastReadAt, "t.")}, ${headers} || jsonb_build_object(
+      select ${moved(lastReadAt, "t.")}, ${headers} - '${header.rules}' || jsonb_build_object(
         '${header.status}', 'failed', '${header.errors}', t.errors${link})
       from gone t ${linked ? "join dead on dead.task_id = t.msg_id" : ""}
       on conflict do nothing
@@ -124,62 +126,6 @@ export async function listDead(
     headers: headersOf(fromJson(headers)),
     diedAt: new Date(died),
   }));
-}
-
-/** Which dead letters to redrive: those from `first` to `last`, at most `limit`. */
-export interface Range {
-  readonly first: number;
-  readonly last: number;
-  readonly limit: number;
-}
-
-/**
- * Makes new tasks in `tables` of the dead letters at `site`, and returns their ids. Whoever redrives the same letter at the
- * same time finds it gone: one task comes of it.
- */
-export async function redrive(
-  tables: Tables,
-  site: Site,
-  { first, last, limit }: Range,
-  archive: boolean,
-): Promise<number[]> {
-  const { sql, tables: letters } = site;
-  const text = `
-    with chosen as (
-      select msg_id from ${letters.queue} t
-      where msg_id between $1::bigint and $2::bigint and ${lettersOf(tables)}
-      order by msg_id limit $3::int for update
-    ), gone as (
-      delete from ${letters.queue} t using chosen where t.msg_id = chosen.msg_id returning t.*
-    ), new as (
-      insert into ${tables.queue} (vt, message, headers)
-      select clock_timestamp(), message -> 'message', ${headers} || jsonb_build_object(
-        '${header.original}', message ->> 'msg_id',
-        '${header.root}', coalesce(t.headers ->> '${header.root}', message ->> 'msg_id'),
-        '${header.redrivenFrom}', msg_id::text)
-      from gone t order by msg_id
-      returning msg_id, (headers ->> '${header.redrivenFrom}')::bigint as letter_id
-    )${archive ? archivedLetters(site) : ""}
-    select msg_id as id, pg_notify('${tables.channel}', '') from new order by msg_id`;
-  const doing = `Cannot redrive to "${tables.name}"`;
-  return [...ids(await query(sql, text, [first, last, limit], doing))];
-}
-
-function archivedLetters({ tables, lastReadAt }: Site): string {
-  return `, kept as (
-      insert into ${tables.archive} (${moved(lastReadAt)}, headers)
-      select ${moved(lastReadAt, "t.")}, ${headers} ||
-        jsonb_build_object('${header.redrivenAs}', new.msg_id::text)
-      from gone t join new on new.letter_id = t.msg_id
-      on conflict do nothing
-    )`;
-}
-
-/** The id of the newest dead letter: a bound for redriving all without chasing one's own tail. */
-export async function newestLetter(sql: Queryable, letters: Tables): Promise<number> {
-  const text = `select coalesce(max(msg_id), 0) as id from ${letters.queue}`;
-  const [row] = await query<{ id: string }>(sql, text, [], `Cannot read "${letters.name}"`);
-  return taskId(row!.id);
 }
 
 /** Whether a dead letter queue is there and holds nothing of other queues, which may share it. */

@@ -4,9 +4,10 @@
  * @module
  */
 
-import { taskId } from "../core/task.ts";
+import { header, taskId } from "../core/task.ts";
 import { query, type Queryable } from "./connection.ts";
-import { notify } from "./fragments.ts";
+import { notify, releases } from "./fragments.ts";
+import { key, keyConflict, keysInTurn, orderedGroup } from "./indexes.ts";
 import type { Tables } from "./tables.ts";
 
 /** A task on its way in: JSON texts, and when it is due. */
@@ -21,20 +22,44 @@ export interface Due {
   readonly at: string | null;
   /** In a transaction that goes on: the earlier tasks it sees may be gone when it commits. */
   readonly commitsLater?: boolean;
+  /** Some task has a group; whether the index can tell if there are earlier ones of it. */
+  readonly groups?: "indexed" | "unknown" | undefined;
 }
 
-const due = `greatest(clock_timestamp(), $2::text::timestamptz)
+/** What to do about tasks in the queue that have the keys of new ones. */
+export interface Keyed extends Due {
+  /** Their bodies become those of the new ones, if they have not started. */
+  readonly replace: boolean;
+  /** There is more than one key, in this statement or in the transaction it is part of. */
+  readonly severalKeys: boolean;
+}
+
+const dueTime = `greatest(clock_timestamp(), $2::text::timestamptz)
     + $1::float8 * interval '1 millisecond'`;
 
+/** What the queue has of a new task. */
+function inserted(groups: Due["groups"]): string {
+  return groups === "indexed" ? `msg_id, vt, ${orderedGroup("t")} as place` : "msg_id, vt";
+}
+
 /**
- * A producer notifies only when its task becomes the first in due order. Otherwise workers either
- * have that earlier task still to claim, or have set their timers by it: they look again by
+ * A producer notifies only when one of its tasks becomes the first in due order. Otherwise workers
+ * either have that earlier task still to claim, or have set their timers by it: they look again by
  * themselves, and the notification's lock at commit is not worth taking.
+ *
+ * That earlier task may be one that waits for others of its group, though. So the first task of a
+ * group is news, too; for one that comes later, whoever settles the one before looks again.
  */
-function notifyIfFirst(tables: Tables, inserted: string): string {
+function notifyIfNews(tables: Tables, { commitsLater = false, groups }: Due): string {
+  if (commitsLater || groups === "unknown") return notify(tables);
   // By the smallest `vt`, which the index knows: asking whether there is any earlier one reads all.
-  return `case when (select min(vt) from ${tables.queue}) <= (select min(vt) from ${inserted})
-    then null else ${notify(tables)} end`;
+  const later = `(select min(vt) from ${tables.queue}) <= (select min(vt) from new)`;
+  const known = groups === undefined ? "" : `and not exists (
+      select from new where not exists (
+        select from ${tables.queue} t where ${orderedGroup("t")} = new.place
+      )
+    )`;
+  return `case when ${later} ${known} then null else ${notify(tables)} end`;
 }
 
 /** Inserts tasks and returns their ids in the order given. */
@@ -42,23 +67,92 @@ export async function enqueue(
   sql: Queryable,
   tables: Tables,
   tasks: readonly NewTask[],
-  { delayMs, at, commitsLater = false }: Due,
+  due: Due,
 ): Promise<number[]> {
   const text = `
     with new as (
-      insert into ${tables.queue} (vt, message, headers)
-      select ${due}, task -> 'message', nullif(task -> 'headers', 'null')
-      from jsonb_array_elements($3::text::jsonb) with ordinality as t (task, place)
+      insert into ${tables.queue} as t (vt, message, headers)
+      select ${dueTime}, task -> 'message', nullif(task -> 'headers', 'null')
+      from jsonb_array_elements($3::text::jsonb) with ordinality as sent (task, place)
       order by place
-      returning msg_id, vt
+      returning ${inserted(due.groups)}
     )
     select array_to_string(array_agg(msg_id order by msg_id), ',') as ids,
-      ${commitsLater ? notify(tables) : notifyIfFirst(tables, "new")} as woken
+      ${notifyIfNews(tables, due)} as woken
     from new`;
-  const batch = `[${
-    tasks.map((t) => `{"message":${t.message},"headers":${t.headers}}`).join(",")
-  }]`;
   const doing = `Cannot enqueue to "${tables.name}"`;
-  const [row] = await query<{ ids: string }>(sql, text, [delayMs, at, batch], doing);
+  const parameters = [due.delayMs, due.at, batchOf(tasks)];
+  const [row] = await query<{ ids: string }>(sql, text, parameters, doing);
   return row!.ids.split(",").map(taskId);
+}
+
+/**
+ * Inserts tasks of which some have a key, no two the same one, and returns their ids in the order
+ * given: for a key that is in the queue, the id of the task that has it.
+ *
+ * What `found` brings needs no write. For the rest, `do update` is the one way to an exact answer in
+ * one statement: it waits for whoever is writing the same key, sees rows younger than the
+ * statement's snapshot, and inserts after all if the row is gone by then. `do nothing` would have no
+ * id for a row that it can't see. The row it locks is passed over by claims until we commit, which
+ * is why it is not the way for every key: many producers of one key would hold its task for ever.
+ * For the same reason workers are told at the end of a transaction that has locked one.
+ */
+export async function enqueueKeyed(
+  sql: Queryable,
+  tables: Tables,
+  tasks: readonly NewTask[],
+  due: Keyed,
+): Promise<number[]> {
+  const { commitsLater = false, replace, severalKeys } = due;
+  const text = `
+    with sent as (
+      select place, task, task -> 'headers' ->> '${header.key}' as key
+      from jsonb_array_elements($3::text::jsonb) with ordinality as t (task, place)
+    ), given as (
+      select *, row_number() over (partition by key order by place) as nth,
+        (${answer(tables, { commitsLater, replace })}) as found
+      from sent
+    ), turn as (${severalKeys ? keysInTurn(tables) : "select"}), new as (
+      insert into ${tables.queue} as t (vt, message, headers)
+      select ${dueTime}, task -> 'message', nullif(task -> 'headers', 'null')
+      from turn, given where found is null
+      order by place
+      on conflict ${keyConflict} do update set message = ${replace ? replaced : "t.message"}
+      returning ${inserted(due.groups)}, ${key("t")} as key
+    ), placed as (
+      select msg_id, key, row_number() over (partition by key order by msg_id) as nth from new
+    )
+    select array_to_string(array_agg(coalesce(found, msg_id) order by place), ',') as ids,
+      case when exists (select from new) then ${notifyIfNews(tables, due)} end as woken
+    from given left join placed
+      on placed.nth = given.nth and coalesce(placed.key, '') = coalesce(given.key, '')`;
+  const doing = `Cannot enqueue to "${tables.name}" with a key`;
+  const parameters = [due.delayMs, due.at, batchOf(tasks)];
+  const [row] = await query<{ ids: string }>(sql, text, parameters, doing);
+  return row!.ids.split(",").map(taskId);
+}
+
+/** A task has started once a delivery was not given back without an attempt. */
+const started = `t.read_ct <> ${releases}`;
+const replaced = `case when ${started} then t.message else excluded.message end`;
+
+/**
+ * Finds the task whose id is the answer for a key, whatever else happens by now.
+ *
+ * In a transaction that goes on that is one that has started: another one is locked instead, so that
+ * it can't run before the caller's writes are there. If the snapshot is older than the statement,
+ * the task may be long gone, and nothing in it is an answer.
+ */
+function answer(
+  tables: Tables,
+  { commitsLater, replace }: { commitsLater: boolean; replace: boolean },
+): string {
+  const conditions = [`${key("t")} = sent.key`];
+  if (commitsLater || replace) conditions.push(started);
+  if (commitsLater) conditions.push("current_setting('transaction_isolation') = 'read committed'");
+  return `select msg_id from ${tables.queue} t where ${conditions.join(" and ")}`;
+}
+
+function batchOf(tasks: readonly NewTask[]): string {
+  return `[${tasks.map((t) => `{"message":${t.message},"headers":${t.headers}}`).join(",")}]`;
 }

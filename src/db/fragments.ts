@@ -4,7 +4,7 @@
  * @module
  */
 
-import { header } from "../core/task.ts";
+import { header, idPattern } from "../core/task.ts";
 import type { Tables } from "./tables.ts";
 
 /** The headers as an object, whatever a producer has put there. */
@@ -13,6 +13,12 @@ export const headers = `case when jsonb_typeof(t.headers) = 'object' then t.head
 /** The errors so far as an array. */
 export const errors = `case when jsonb_typeof(t.headers -> '${header.errors}') = 'array'
     then t.headers -> '${header.errors}' else '[]' end`;
+
+/** The first task of a chain of redrives, read as `stableId` does; null where none is named. */
+export function root(headers = "t.headers"): string {
+  const id = (name: string) => `substring(${headers} ->> '${name}' from '${idPattern}')`;
+  return `coalesce(${id(header.root)}, ${id(header.original)})`;
+}
 
 /** How often the task was given back without a failed attempt. */
 export const releases = `case when t.headers ->> '${header.releases}' ~ '^\\d{1,9}$'

@@ -19,6 +19,9 @@ export type IndexName = typeof indexes[number];
 /** A btree entry holds up to 2,704 bytes: groups that agree in this many characters are one. */
 export const maxGroupLength = 500;
 
+/** A key has to fit into a btree entry, too, in whatever alphabet. */
+export const maxKeyLength = 500;
+
 /** The group of a row as pgmq has it; `running` is looked up by it. */
 export function group(row: string): string {
   const name = `coalesce(${row}.headers ->> '${header.group}', '_default_fifo_group')`;
@@ -41,6 +44,17 @@ export function running(row: string): string {
 /** The key of a row. */
 export function key(row: string): string {
   return `(${row}.headers ->> '${header.key}')`;
+}
+
+/** What an `insert into … as t` names to run into the index on keys, rather than into any other. */
+export const keyConflict = `(${key("t")}) where ${key("t")} is not null`;
+
+/**
+ * Has the statements that write several keys take turns, one queue at a time: two that write the
+ * same keys in another order would wait for each other. Whoever writes one key needs no turn.
+ */
+export function keysInTurn({ queue }: Tables): string {
+  return `select pg_advisory_xact_lock(hashtextextended('keys of ${queue}', 0))`;
 }
 
 /** The name of an index with its schema, quoted. */

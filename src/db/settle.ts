@@ -49,43 +49,47 @@ export async function extend(
   return { held: ids(rows), extended: ids(rows.filter(({ renewed }) => renewed)) };
 }
 
+/** What settling a task may do besides. */
+export interface Aftermath {
+  /** Tells the workers that wait: whoever has settled the task is not going to claim another. */
+  readonly wake: boolean;
+}
+
 /** Completes tasks: they move to the archive, or are gone. Returns the ids that were still held. */
 export async function complete(
   site: Site,
   receipts: readonly Receipt[],
   archive: boolean,
+  { wake }: Aftermath = { wake: false },
 ): Promise<Set<number>> {
   const { sql, tables } = site;
-  const gone = `delete from ${tables.queue} t using ${sentReceipts} where ${held}`;
-  const text = archive ? toArchive(site, gone) : `${gone} returning t.msg_id as id`;
+  const gone = `delete from ${tables.queue} t using ${sentReceipts} where ${held} returning t.*`;
+  const text = `with gone as (${gone})${archive ? archived(site) : ""}
+    select msg_id as id${wake ? `, ${notify(tables)}` : ""} from gone`;
   return ids(await query(sql, text, arrays(receipts), `Cannot complete tasks of "${tables.name}"`));
 }
 
 /** A task id can be in the archive already if a queue was dropped and made anew: it stays there. */
-function toArchive({ tables, lastReadAt }: Site, gone: string): string {
+function archived({ tables, lastReadAt }: Site): string {
   const columns = moved(lastReadAt);
-  return `
-    with gone as (${gone} returning t.*), kept as (
+  return `, kept as (
       insert into ${tables.archive} (${columns}, headers)
-      select ${columns}, ${headers} || '{"${header.status}": "completed"}' from gone t
+      select ${columns}, ${headers} - '${header.rules}' || '{"${header.status}": "completed"}'
+      from gone t
       on conflict do nothing
-    )
-    select msg_id as id from gone`;
+    )`;
 }
 
-/**
- * Puts tasks back: a retry adds its error, a snooze or release counts as one. With `wake` idle
- * workers are told, for tasks whose own worker is going away.
- */
+/** Puts tasks back: a retry adds its error, a snooze or release counts as one. */
 export async function putBack(
   { sql, tables }: Site,
   tasks: readonly PutBack[],
-  { wake }: { wake: boolean },
+  { wake }: Aftermath,
 ): Promise<Set<number>> {
   const text = `
     with back as (
       update ${tables.queue} t set vt = clock_timestamp() + r.delay * interval '1 millisecond',
-        headers = ${headers} || case
+        headers = ${headers} - '${header.rules}' || case
           when r.error is null then jsonb_build_object('${header.releases}', ${releases} + 1)
           else jsonb_build_object('${header.errors}', ${errors} || to_jsonb(r.error)) end
           || jsonb_build_object('${header.status}', 'queued', '${header.settled}', t.read_ct)
@@ -103,6 +107,11 @@ export async function putBack(
   return ids(
     await query(sql, text, [JSON.stringify(rows)], `Cannot put tasks of "${tables.name}" back`),
   );
+}
+
+/** Tells the workers of a queue that there may be something to claim. */
+export async function wakeWorkers({ sql, tables }: Site): Promise<void> {
+  await query(sql, `select ${notify(tables)}`, [], `Cannot wake the workers of "${tables.name}"`);
 }
 
 function arrays(receipts: readonly Receipt[]): [string, string] {

@@ -9,7 +9,8 @@ import type { Queryable, Sql } from "./connection.ts";
 
 interface Reason {
   readonly code: ErrorCode;
-  readonly text: (message: string, where: string) => string;
+  /** `name` is the queue's, if the sentence that fails has one. */
+  readonly text: (message: string, where: string, name: string) => string;
 }
 
 const unreachable: Reason = {
@@ -50,6 +51,10 @@ const reasons: Readonly<Record<string, Reason>> = {
     code: "MISSING_RIGHT",
     text: (message, where) => `the role lacks a right in ${where}: ${message}`,
   },
+  "42P10": { // nothing that `on conflict` could mean
+    code: "MISSING_INDEX",
+    text: (_, __, name) => `the queue lacks its index: ${creation(name)}`,
+  },
   "42P01": {
     code: "MISSING_QUEUE",
     text: (message) => missingQueue(/"pgmq\.[qa]_(.+)"/.exec(message)?.[1] ?? "of that name"),
@@ -62,7 +67,8 @@ export function readable(error: unknown, doing: string, sql: Queryable): unknown
   const code = String((error as { code?: unknown }).code);
   const reason = error.message.includes('"pgmq.meta"') ? missingPgmq : reasons[code];
   if (!reason) return error;
-  const text = reason.text(error.message || "no answer", address(sql));
+  const [, name = ""] = /"(.+?)"/.exec(doing) ?? [];
+  const text = reason.text(error.message || "no answer", address(sql), name);
   return new PgtqError(reason.code, `${doing} as ${text}`, { cause: error });
 }
 
@@ -76,6 +82,9 @@ export function address(sql: Queryable): string {
 
 /** The end of a sentence about a queue that is not there; `owner` is the queue to create for it. */
 export function missingQueue(name: string, owner = name.replace(/_dlq$/, "")): string {
-  const argument = /^\w+$/.test(owner) ? owner : JSON.stringify(owner);
-  return `the queue "${name}" doesn't exist: run \`pgtq create ${argument}\``;
+  return `the queue "${name}" doesn't exist: ${creation(owner)}`;
+}
+
+function creation(name: string): string {
+  return `run \`pgtq create ${/^\w+$/.test(name) ? name : JSON.stringify(name)}\``;
 }

@@ -13,14 +13,23 @@ import { after } from "./clock.ts";
  * whoever sent it is in doubt, as after a lost connection.
  */
 export function withDeadline(sql: Sql, ms: number): Queryable {
-  const unsafe = async (...parameters: Parameters<Sql["unsafe"]>) => {
+  const unsafe = (...parameters: Parameters<Sql["unsafe"]>) => {
     const statement = sql.unsafe(...parameters);
-    const { promise, reject } = Promise.withResolvers<never>();
-    using _ = after(ms, () => {
-      reject(Object.assign(new Error(`no answer within ${ms / 1000} s`), { code: "NO_ANSWER" }));
-      statement.cancel();
-    });
-    return await Promise.race([statement, promise]);
+    return inTime(ms, statement, () => statement.cancel());
   };
   return { unsafe, options: sql.options } as unknown as Queryable;
+}
+
+/** What an answer brings, unless it takes longer than this; then there is an error instead. */
+export async function inTime<Result>(
+  ms: number,
+  answer: PromiseLike<Result>,
+  giveUp: () => void = () => {},
+): Promise<Result> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  using _ = after(ms, () => {
+    reject(Object.assign(new Error(`no answer within ${ms / 1000} s`), { code: "NO_ANSWER" }));
+    giveUp();
+  });
+  return await Promise.race([answer, promise]);
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Sql } from "../db/connection.ts";
 import type { Emitter } from "./events.ts";
 import type { Slots } from "./slots.ts";
 import type { Wakeup } from "./wakeup.ts";
@@ -13,11 +14,15 @@ export interface LaneOptions {
   readonly pollMs: number;
   readonly pauseMs: number;
   readonly leaseMs: number;
+  /** How long a statement may take. */
+  readonly deadlineMs: number;
   readonly maxCrashes: number;
 }
 
 /** What a lane shares with the worker it belongs to. */
 export interface Host {
+  /** The worker's own pool. */
+  readonly sql: Sql;
   readonly slots: Slots;
   readonly events: Emitter;
   /** Ends the claiming. */

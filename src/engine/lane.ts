@@ -6,11 +6,14 @@
 
 import { Pace } from "../core/pace.ts";
 import { crashesOf, type Delivery } from "../core/task.ts";
-import { PermanentError, type Verdict, verdict } from "../core/verdict.ts";
-import { type Claim, claim } from "../db/claim.ts";
+import { givenUp, type Verdict, verdict } from "../core/verdict.ts";
+import type { Claim } from "../db/claim.ts";
+import { wakeWorkers } from "../db/settle.ts";
 import type { Site } from "../db/site.ts";
 import type { Runnable } from "../processor.ts";
-import { Attempts, type Ended } from "./attempts.ts";
+import { Attempts } from "./attempts.ts";
+import { Backlog, staleMs } from "./backlog.ts";
+import { Claimer } from "./claimer.ts";
 import { now } from "./clock.ts";
 import type { Host, LaneOptions } from "./host.ts";
 import { LaneEvents } from "./lane_events.ts";
@@ -18,9 +21,6 @@ import { type Held, Leases } from "./lease.ts";
 import { Settler } from "./settler.ts";
 import type { Tenant } from "./slots.ts";
 import { loop, Wakeup } from "./wakeup.ts";
-
-/** A task claimed ahead that could not start within this time is given back. */
-const staleMs = 1000;
 
 /**
  * After its last find a lane looks again soon: a producer that saw earlier tasks has not notified,
@@ -37,14 +37,18 @@ export class Lane implements Tenant {
   readonly #wakeup = new Wakeup();
   readonly #pace = new Pace();
   readonly #events: LaneEvents;
+  readonly #claimer: Claimer;
   readonly #leases: Leases;
   readonly #attempts: Attempts;
   readonly #settler: Settler;
-  readonly #buffer: Held[] = [];
+  readonly #backlog = new Backlog();
+  readonly #onError = (error: unknown) => this.#events.error(error);
   hungry = true;
   asked = 0;
   /** When a look was sent that found nothing while nothing was held; `NaN` if that is not so. */
   emptyAt = NaN;
+  /** Something was settled that others may have been waiting for, and nothing claimed since. */
+  #freed = false;
   /** When the last result was written. */
   settledAt = -Infinity;
 
@@ -55,6 +59,8 @@ export class Lane implements Tenant {
     this.#options = options;
     this.#host = host;
     this.#events = new LaneEvents(host.events, runnable.queue.name);
+    const { rules } = runnable.definition;
+    this.#claimer = new Claimer(site, { ...options, ...host, rules, onError: this.#onError });
     this.#leases = new Leases(site, options.leaseMs, (held) => this.#lose(held));
     this.#attempts = new Attempts(runnable);
     this.#settler = new Settler(site, runnable.queue.definition);
@@ -66,7 +72,7 @@ export class Lane implements Tenant {
   }
 
   get buffered(): number {
-    return this.#buffer.length;
+    return this.#backlog.size;
   }
 
   /** How many tasks of the queue are in this worker's hands, or may be by the next answer. */
@@ -75,31 +81,27 @@ export class Lane implements Tenant {
   }
 
   ahead(slots: number): number {
-    return this.#pace.ahead(slots);
+    // What is claimed ahead counts, too: it would keep others from working.
+    return this.#claimer.limit === undefined ? this.#pace.ahead(slots) : 0;
   }
 
   wake(): void {
+    this.#claimer.stir();
     this.#wakeup.wake();
   }
 
   /** Runs until the host's signals end first the claiming, then the rest. */
   async run(): Promise<void> {
+    await using _ = this.#claimer;
     const { claiming, working } = this.#host;
     const { leaseMs, pauseMs } = this.#options;
-    const onError = (error: unknown) => this.#events.error(error);
+    const onError = this.#onError;
     const settling = this.#settler.run({ signal: working, onError, pauseMs });
-    const renewing = loop(() => this.#leases.renew(), {
-      wakeup: new Wakeup(),
-      signal: working,
-      onError,
-      pauseMs: () => Math.min(pauseMs, leaseMs / 10),
-    });
-    const limiting = loop(() => Promise.resolve(this.#attempts.limit()), {
-      wakeup: new Wakeup(),
-      signal: working,
-      onError,
-      pauseMs: () => pauseMs,
-    });
+    const keep = (turn: () => Promise<number>, pause: number, signal = working) =>
+      loop(turn, { wakeup: new Wakeup(), signal, onError, pauseMs: () => pause });
+    const renewing = keep(() => this.#leases.renew(), Math.min(pauseMs, leaseMs / 10));
+    const limiting = keep(() => Promise.resolve(this.#attempts.limit()), pauseMs);
+    const tending = keep(() => this.#claimer.tend(), pauseMs, claiming);
     await loop(() => this.#turn(), {
       wakeup: this.#wakeup,
       signal: claiming,
@@ -110,8 +112,8 @@ export class Lane implements Tenant {
       pauseMs: () => pauseMs,
     });
     this.#settler.leave();
-    this.#giveBack(this.#buffer.splice(0));
-    await Promise.all([settling, renewing, limiting]);
+    this.#giveBack(this.#backlog.takeAll());
+    await Promise.all([settling, renewing, limiting, tending]);
   }
 
   /** Ends all attempts that are still running; their tasks go back to the queue. */
@@ -124,22 +126,33 @@ export class Lane implements Tenant {
     this.hungry = true;
     // What can't be written now is held: to claim on regardless would pile it up.
     const limit = this.#host.slots.grant(this) - this.#settler.stuck;
-    const wait = limit > 0 ? await this.#look(limit) : this.#options.pollMs;
+    const wait = limit > 0 ? await this.#look(limit) : await this.#pass();
     if (this.#host.slots.spent) this.#rest(now());
-    return this.#buffer.length > 0 ? Math.min(wait, staleMs) : wait;
+    return this.#backlog.size > 0 ? Math.min(wait, staleMs) : wait;
   }
 
   /** Claims; returns how long to wait before the next look. */
   async #look(limit: number): Promise<number> {
     const sentAt = now();
-    const { deliveries, nextDueMs = Infinity } = await this.#claim(limit, sentAt);
-    this.hungry = deliveries.length === limit;
+    const look = this.#freed ? lookAgainMs : Infinity;
+    this.#freed = false;
+    const { deliveries, more, nextDueMs = Infinity } = await this.#claim(limit, sentAt);
+    this.hungry = more;
     this.#host.slots.fill();
     this.#host.slots.offer();
     if (this.hungry) return 0;
     if (deliveries.length === 0) this.#rest(sentAt);
-    const look = deliveries.length > 0 ? lookAgainMs : Infinity;
-    return Math.min(look, nextDueMs, this.#options.pollMs);
+    const again = deliveries.length > 0 ? lookAgainMs : look;
+    return Math.min(again, nextDueMs, this.#options.pollMs);
+  }
+
+  /** No slot is free: what our results have made room for is left to the other workers. */
+  async #pass(): Promise<number> {
+    if (this.#freed && this.#backlog.size === 0) {
+      this.#freed = false;
+      await wakeWorkers(this.site);
+    }
+    return this.#options.pollMs;
   }
 
   #rest(lookedAt: number): void {
@@ -151,8 +164,7 @@ export class Lane implements Tenant {
   async #claim(limit: number, sentAt: number): Promise<Claim> {
     this.asked = limit;
     try {
-      const { leaseMs } = this.#options;
-      const claimed = await claim(this.site, { limit, leaseMs });
+      const claimed = await this.#claimer.claim(limit);
       this.#host.slots.spend(claimed.deliveries.length);
       for (const delivery of claimed.deliveries) this.#take(delivery, sentAt);
       return claimed;
@@ -168,18 +180,15 @@ export class Lane implements Tenant {
     this.#events.emit("claimed", held, {});
     const crashes = crashesOf(delivery);
     if (crashes < this.#options.maxCrashes) {
-      this.#buffer.push(held);
+      this.#backlog.add(held);
       return;
     }
-    const error = new PermanentError(
-      `${crashes} deliveries ended without a result: the worker crashed or lost its lease`,
-    );
-    this.#settle(held, { kind: "dead", error }, 0);
+    this.#settle(held, givenUp(crashes), 0);
   }
 
   /** Starts the next buffered task; called when a slot is free for it. */
   start(): void {
-    const held = this.#buffer.shift()!;
+    const held = this.#backlog.next();
     if (now() < held.leaseUntil) {
       void this.#process(held);
     } else {
@@ -190,19 +199,11 @@ export class Lane implements Tenant {
   }
 
   async #process(held: Held): Promise<void> {
-    const ended = await this.#attempts.run(held);
-    this.#pace.observe(ended.durationMs);
-    if (!ended.lost) this.#settle(held, this.#decide(held, ended), ended.durationMs);
+    const { outcome, durationMs, lost } = await this.#attempts.run(held);
+    this.#pace.observe(durationMs);
+    const decision = verdict(outcome, held.attempt, this.#runnable.definition);
+    if (!lost) this.#settle(held, decision, durationMs);
     this.#host.slots.release();
-  }
-
-  /** Handlers can throw things that not even `instanceof` can be asked about. */
-  #decide(held: Held, { outcome }: Ended): Verdict {
-    try {
-      return verdict(outcome, held.attempt, this.#runnable.definition);
-    } catch (fault) {
-      return { kind: "dead", error: fault };
-    }
   }
 
   #settle(held: Held, decision: Verdict, durationMs: number): void {
@@ -213,15 +214,15 @@ export class Lane implements Tenant {
       if (applied && !held.superseded) this.#events.announce(held, decision, durationMs);
       else this.#events.emit("lost", held, {});
       const dueSoon = "delayMs" in decision && decision.delayMs < this.#options.pollMs;
-      if (dueSoon || this.held === 0) this.wake();
+      this.#freed = this.#claimer.strict;
+      if (dueSoon || this.#freed || this.held === 0) this.wake();
     };
     this.#settler.add({ held, verdict: decision, done });
   }
 
   /** Somebody else has the task: nothing is written, and the handler hears of it. */
   #lose(held: Held): void {
-    const place = this.#buffer.indexOf(held);
-    if (place >= 0) this.#buffer.splice(place, 1);
+    this.#backlog.lose(held);
     this.#attempts.lose(held);
     this.settledAt = now();
     this.#host.changed.wake();
@@ -235,10 +236,8 @@ export class Lane implements Tenant {
 
   /** The handler has become slow: other workers shall have what waits here for it. */
   #giveBackStale(): void {
-    const fresh = this.#buffer.findIndex(({ claimedAt }) => now() - claimedAt < staleMs);
-    const stale = this.#buffer.splice(0, fresh < 0 ? this.#buffer.length : fresh);
-    if (stale.length === 0) return;
-    this.#pace.reset();
+    const stale = this.#backlog.takeStale();
+    if (stale.length > 0) this.#pace.reset();
     this.#giveBack(stale);
   }
 }

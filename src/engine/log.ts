@@ -6,11 +6,24 @@
 
 import { getLogger } from "@logtape/logtape";
 import { describe } from "../core/verdict.ts";
+import type { Site } from "../db/site.ts";
+import type { Rules } from "../db/flights.ts";
 import type { Emitter } from "./events.ts";
+
+const log = getLogger(["pgtq", "worker"]);
+
+/** Warns of a queue without the indexes that its rules need: claims are right, but read all of it. */
+export function warnOfScans({ tables: { name }, indexes }: Site, { grouped, limit }: Rules): void {
+  const needed = [...(grouped ? ["group"] as const : []), "running"] as const;
+  if (!grouped && limit === undefined || needed.every((index) => indexes.has(index))) return;
+  log.warn("claims from {queue} are slow as it lacks an index: run `pgtq create {argument}`", {
+    queue: name,
+    argument: /^\w+$/.test(name) ? name : JSON.stringify(name),
+  });
+}
 
 /** Logs under the category `pgtq`, `worker`. */
 export function logEvents(events: Emitter): void {
-  const log = getLogger(["pgtq", "worker"]);
   events.on("retried", ({ error, ...task }) => {
     log.info("task {id} of {queue} failed in attempt {attempt}, again in {delayMs} ms: {error}", {
       ...task,

@@ -37,7 +37,7 @@ export class Settler {
     return this.#completed.stuck + this.#returned.stuck + this.#failed.stuck;
   }
 
-  /** From now on other workers are told of tasks that go back, as this one won't take them. */
+  /** From now on other workers are told of what is settled, as this one won't take what comes next. */
   leave(): void {
     this.#leaving = true;
   }
@@ -55,7 +55,8 @@ export class Settler {
 
   #complete(settlements: readonly Settlement[]): Promise<Set<number>> {
     const receipts = settlements.map(({ held }) => held.delivery);
-    return complete(this.#site, receipts, this.#definition.archive !== undefined);
+    const archive = this.#definition.archive !== undefined;
+    return complete(this.#site, receipts, archive, { wake: this.#leaving });
   }
 
   #putBack(settlements: readonly Settlement[]): Promise<Set<number>> {
@@ -75,6 +76,7 @@ export class Settler {
       error: "error" in verdict ? describe(verdict.error) : "",
     }));
     const { letters, archive } = this.#definition;
-    return bury(this.#site, tasks, { letters, archive: archive !== undefined });
+    const graveyard = { letters, archive: archive !== undefined };
+    return bury(this.#site, tasks, graveyard, { wake: this.#leaving });
   }
 }

@@ -15,7 +15,7 @@ import { tidy } from "./janitor.ts";
 import { Lane } from "./lane.ts";
 import { listenFor } from "./listen.ts";
 import { transition, type WorkerState } from "./lifecycle.ts";
-import { logEvents } from "./log.ts";
+import { logEvents, warnOfScans } from "./log.ts";
 import { Slots } from "./slots.ts";
 import { Wakeup } from "./wakeup.ts";
 import {
@@ -28,9 +28,6 @@ import {
 
 /** How long a stop waits for the database to take the last results. */
 const flushMs = 5000;
-
-/** However short the lease, a statement gets this long. */
-const leastDeadlineMs = 1000;
 
 /**
  * Runs processors: claims tasks, calls handlers, settles the results.
@@ -162,9 +159,10 @@ export class Worker implements AsyncDisposable {
   }
 
   async #connected(sql: Sql, { budget, listen }: Run): Promise<void> {
-    const { runnables, leaseMs } = this.#definition;
-    const impatient = withDeadline(sql, Math.max(leastDeadlineMs, leaseMs / 3));
+    const { runnables, deadlineMs } = this.#definition;
+    const impatient = withDeadline(sql, deadlineMs);
     const sites = await Promise.all(runnables.map(({ queue }) => visit(impatient, queue)));
+    sites.forEach((site, i) => warnOfScans(site, runnables[i]!.definition.rules));
     await this.#work(sql, sites, budget, listen);
   }
 
@@ -172,7 +170,7 @@ export class Worker implements AsyncDisposable {
   async #work(sql: Sql, sites: readonly Site[], budget: number, listen: boolean): Promise<void> {
     const [claiming, working] = [this.#claiming.signal, this.#working.signal];
     const slots = new Slots(this.#definition.concurrencyLimit, budget, claiming);
-    const host = { slots, events: this.#events, claiming, working, changed: this.#changed };
+    const host = { sql, slots, events: this.#events, claiming, working, changed: this.#changed };
     this.#lanes = this.#definition.runnables.map((runnable, i) => {
       return new Lane(runnable, sites[i]!, this.#definition, host);
     });

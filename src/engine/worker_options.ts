@@ -100,6 +100,9 @@ export interface WorkerDefinition extends LaneOptions {
   readonly graceMs: number;
 }
 
+/** However short the lease, a statement gets this long. */
+const leastDeadlineMs = 1000;
+
 const workerOptions = v.strictObject({
   processors: v.custom<Iterable<unknown>>(
     (value) => typeof value === "object" && value !== null && Symbol.iterator in value,
@@ -126,6 +129,7 @@ export function parseWorkerOptions(given: WorkerOptions): WorkerDefinition {
     pruneMs: options.pruneInterval,
     pruneBatchSize: options.pruneBatchSize,
     leaseMs: options.lease,
+    deadlineMs: Math.max(leastDeadlineMs, options.lease / 3),
     maxCrashes: options.maxCrashes,
     graceMs: options.gracePeriod,
   };

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { fail, succeed } from "../_support/cli.ts";
+import { fail, misuse, succeed } from "../_support/cli.ts";
 import { createTestDatabase, type TestDatabase } from "../_support/database.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "pgtq send "));
@@ -53,11 +53,28 @@ describe("one task", () => {
     const name = await newQueue();
     assert.match(await fail(["send", name, "{a: 1}"], around()), /the task is not JSON/);
     assert.match(await fail(["send", "nowhere", "1"], around()), /nowhere.*pgtq create/);
-    assert.match(await fail(["send", name, "1", "--key", "k"], around()), /--key .*not supported/);
+    assert.match(await fail(["send", name, "1", "--key", "k"], around()), /lacks its index: run/);
     assert.match(await fail(["send", name, '"a\\u0000"'], around()), /NUL|u0000/);
     const huge = '{"text": "12345678901234567", "ids": [1e20, 12345678901234567]}';
     assert.match(await fail(["send", name, huge], around()), /12345678901234567 is too large/);
     assert.equal((await rows(name)).length, 0);
+  });
+
+  it("is sent once per key, and may replace the body of one that waits", async () => {
+    const name = await newQueue();
+    await succeed(["create", name], around());
+    const send = (...args: string[]) => succeed(["send", name, ...args, "--key", "k"], around());
+    assert.equal(await send("1"), "1\n");
+    assert.equal(await send("2"), "1\n");
+    assert.deepEqual((await rows(name)).map(({ message }) => message), [1]);
+    assert.equal(await send("3", "--replace", "--json"), '{"id":1}\n');
+    assert.deepEqual((await rows(name)).map(({ message }) => message), [3]);
+  });
+
+  it("is what a key is for, and a key what a replacement is for", async () => {
+    assert.match(await misuse(["send", "q", "--key", "k"]), /--key needs the task/);
+    assert.match(await misuse(["send", "q", "--file", "f", "--key", "k"]), /--key needs the task/);
+    assert.match(await misuse(["send", "q", "1", "--replace"]), /--replace needs --key/);
   });
 });
 

@@ -66,9 +66,9 @@ describe("headers", () => {
     }
   });
 
-  it("of one life are all ours but the group and the root", () => {
+  it("of one life are all ours but the group, the key and the root", () => {
     const lasting = Object.values(header).filter((name) => !passingHeaders.includes(name));
-    assert.deepEqual(lasting.sort(), [header.group, header.root].sort());
+    assert.deepEqual(lasting.sort(), [header.group, header.key, header.root]);
   });
 });
 
@@ -105,11 +105,23 @@ describe("crashes", () => {
 });
 
 describe("the stable id", () => {
+  const of = (root?: unknown, original?: unknown) =>
+    stableId(delivery(1, { [header.root]: root, [header.original]: original }));
+
   it("is the task's own, or that of the first task of its chain", () => {
     assert.equal(stableId(delivery(1)), "7");
-    assert.equal(stableId(delivery(1, { [header.root]: "3" })), "3");
-    for (const value of junk.filter((value) => typeof value !== "string")) {
-      assert.equal(stableId(delivery(1, { [header.root]: value })), "7");
-    }
+    assert.equal(of("3"), "3");
+    assert.equal(of("3", "5"), "3");
   });
+
+  it("is that of the failed task where Python has redriven it", () => {
+    assert.equal(of(undefined, "5"), "5");
+    assert.equal(of(undefined, 5), "5");
+  });
+
+  for (const value of [...junk, "07", "1e3", "5\n", " 5", "1".repeat(19), 1e21, NaN]) {
+    it(`is not ${JSON.stringify(value)}`, () => {
+      assert.deepEqual([of(value), of(value, "5"), of(undefined, value)], ["7", "5", "7"]);
+    });
+  }
 });

@@ -27,7 +27,7 @@ const newQueue = (options: QueueOptions<Task> = {}) => database.newQueue<Task>(o
 /** Runs a handler on tasks until nothing is due; returns what the worker said. */
 async function drained(
   queue: Queue<Task>,
-  options: ProcessorOptions<Task>,
+  options: ProcessorOptions,
   handler: (task: Task, context: TaskContext) => unknown,
 ): Promise<string[]> {
   const worker = new Worker({ processors: [processor(queue, options, handler)] });

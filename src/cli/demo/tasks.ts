@@ -10,7 +10,8 @@ import type { Sql } from "../../db/connection.ts";
 import { saveHash } from "../../db/demo.ts";
 import { sleep } from "../../engine/clock.ts";
 import { type Processor, processor } from "../../processor.ts";
-import { createQueue, type Queue } from "../../queue.ts";
+import type { Queue } from "../../queue.ts";
+import { createQueue } from "../../queue_create.ts";
 
 /** Trouble that is made up: a first attempt that fails, one that hangs, and one that always does. */
 const troubles = ["flaky", "slow", "stuck"] as const;
