@@ -34,6 +34,8 @@ export const header = {
   settled: "x-pgtq-settled",
   /** The key: no other task in the queue has it. */
   key: "x-pgtq-key",
+  /** On a dead letter: the key that a redriven task is going to have; the letter itself has none. */
+  keptKey: "x-pgtq-kept-key",
   /** On a task in flight: the order and the limit that the worker holding it keeps to. */
   rules: "x-pgtq-rules",
   /** How many deliveries put the task back without a failed attempt (snooze, release). */

@@ -9,7 +9,17 @@ import { fromJson } from "../core/input.ts";
 import { errorsOf, header, headersOf, passingHeaders, type Receipt, taskId } from "../core/task.ts";
 import { type Aftermath, ids } from "./settle.ts";
 import { query, type Queryable } from "./connection.ts";
-import { errors, headers, held, lettersOf, moved, notify, root } from "./fragments.ts";
+import {
+  errors,
+  headers,
+  headersOfTask,
+  held,
+  lettersOf,
+  moved,
+  notify,
+  root,
+} from "./fragments.ts";
+import { key } from "./indexes.ts";
 import type { Site } from "./site.ts";
 import type { Tables } from "./tables.ts";
 
@@ -69,7 +79,10 @@ export async function bury(
   return ids(await query(sql, text, [JSON.stringify(tasks)], doing));
 }
 
-/** The letter's headers are those that a redriven task will need: group, custom ones, the root. */
+/**
+ * The letter's headers are those that a redriven task will need: group, custom ones, the root. The
+ * key is put by: in a dead letter queue that is a queue like others, letters of one key would clash.
+ */
 function deadLetters(tables: Tables, letters: Tables): string {
   const name = `'${tables.name}'::text`;
   return `, dead as (
@@ -77,8 +90,9 @@ function deadLetters(tables: Tables, letters: Tables): string {
       select clock_timestamp(),
         jsonb_build_object('msg_id', msg_id, 'queue_name', ${name}, 'message', message,
           'errors', errors),
-        nullif(${headers} - ${passing} - '${header.root}' ||
-          jsonb_strip_nulls(jsonb_build_object('${header.root}', ${root()})), '{}')
+        nullif(${headers} - ${passing} - '${header.root}' - '${header.key}' ||
+          jsonb_strip_nulls(jsonb_build_object(
+            '${header.root}', ${root()}, '${header.keptKey}', ${key("t")})), '{}')
       from gone t order by msg_id
       returning msg_id, (message ->> 'msg_id')::bigint as task_id
     )`;
@@ -113,7 +127,8 @@ export async function listDead(
 ): Promise<DeadLetter[]> {
   const text = `
     select msg_id as id, message ->> 'msg_id' as task, (message -> 'message')::text as body,
-      (message -> 'errors')::text as errors, headers::text, enqueued_at as died
+      (message -> 'errors')::text as errors, (${headersOfTask})::text as headers,
+      enqueued_at as died
     from ${letters.queue} t
     where msg_id > $1::bigint and ${lettersOf(tables)} order by msg_id limit $2::int`;
   const doing = `Cannot list the dead letters of "${tables.name}"`;

@@ -20,6 +20,11 @@ export function root(headers = "t.headers"): string {
   return `coalesce(${id(header.root)}, ${id(header.original)})`;
 }
 
+/** The headers of a dead letter as the redriven task has them: with its key. */
+export const headersOfTask = `case when t.headers -> '${header.keptKey}' is null then ${headers}
+    else t.headers - '${header.keptKey}' ||
+      jsonb_build_object('${header.key}', t.headers -> '${header.keptKey}') end`;
+
 /** How often the task was given back without a failed attempt. */
 export const releases = `case when t.headers ->> '${header.releases}' ~ '^\\d{1,9}$'
     then (t.headers ->> '${header.releases}')::int else 0 end`;

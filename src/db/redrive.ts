@@ -6,7 +6,7 @@
 
 import { header, idPattern, taskId } from "../core/task.ts";
 import { query, type Queryable } from "./connection.ts";
-import { headers, lettersOf, moved, notify, root } from "./fragments.ts";
+import { headers, headersOfTask, lettersOf, moved, notify, root } from "./fragments.ts";
 import { key, keyConflict, keysInTurn } from "./indexes.ts";
 import type { Site } from "./site.ts";
 import type { Tables } from "./tables.ts";
@@ -53,7 +53,7 @@ export async function redrive(
       order by msg_id limit $3::int for update of t
     ), new as (
       insert into ${tables.queue} as t (vt, message, headers)
-      select clock_timestamp(), message -> 'message', ${headers} || jsonb_build_object(
+      select clock_timestamp(), message -> 'message', ${headersOfTask} || jsonb_build_object(
         '${header.original}', message ->> 'msg_id',
         '${header.root}', ${rootOfLetter(tables)},
         '${header.redrivenFrom}', msg_id::text)
@@ -106,9 +106,10 @@ export async function keyOfLetter(
   { queue, letters }: Redrive,
   id: number,
 ): Promise<{ key: string; task: number | undefined } | undefined> {
+  const keptKey = `(l.headers ->> '${header.keptKey}')`;
   const text = `
-    select ${key("l")} as key, t.msg_id as task
-    from ${letters.tables.queue} l left join ${queue.tables.queue} t on ${key("t")} = ${key("l")}
+    select ${keptKey} as key, t.msg_id as task
+    from ${letters.tables.queue} l left join ${queue.tables.queue} t on ${key("t")} = ${keptKey}
     where l.msg_id = $1::bigint`;
   const doing = `Cannot redrive to "${queue.tables.name}"`;
   const [row] = await query<{ key: string; task: string | null }>(queue.sql, text, [id], doing);

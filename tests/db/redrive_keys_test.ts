@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
-import { PgtqError } from "../../mod.ts";
+import { createQueue, PgtqError } from "../../mod.ts";
 import { complete } from "../../src/db/settle.ts";
 import { type Backend, backends, type Made, openBackend } from "../_support/backend.ts";
 import { blocked } from "../_support/blocked.ts";
@@ -30,7 +30,7 @@ for (const kind of backends) {
       backend.sql.unsafe(`
         insert into ${made.letters.tables.queue} (vt, message, headers)
         select now(), jsonb_build_object('msg_id', n, 'queue_name', '${made.queue.name}',
-          'message', n, 'errors', '[]'::jsonb), jsonb_build_object('x-pgtq-key', ${key})
+          'message', n, 'errors', '[]'::jsonb), jsonb_build_object('x-pgtq-kept-key', ${key})
         from generate_series(1, ${count}) n`);
 
     it("gives the new task its key again", async () => {
@@ -38,6 +38,16 @@ for (const kind of backends) {
       const id = await made.queue.redrive(1);
       assert.equal(await made.queue.enqueue("other", { key: "a" }), id);
       assert.deepEqual(await bodies(), ["a"]);
+    });
+
+    it("works for letters of one key in a dead letter queue that was created as a queue", async () => {
+      await createQueue(made.letters.tables.name).create();
+      await dead("a1", "a");
+      await dead("a2", "a");
+      const listed = await made.queue.dlq.list();
+      assert.deepEqual(listed.map(({ headers }) => headers["x-pgtq-key"]), ["a", "a"]);
+      assert.equal(await made.queue.redriveAll(), 1);
+      assert.deepEqual([await bodies(), await letters()], [["a1"], ["a2"]]);
     });
 
     it("is refused while another task has the key, which is named; the letter stays", async () => {
