@@ -1,4 +1,4 @@
-import { deepEqual, equal, match, rejects, throws } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as v from "valibot";
 import { createQueue, InvalidTaskError, type Processor, processor, Worker } from "../mod.ts";
@@ -51,15 +51,15 @@ describe("the id in a task's field", () => {
     const id = await queue.enqueue({ n: 1 });
     for (const life of [1, 2, 3]) {
       died.push((await dead).id);
-      deepEqual(keys[1], Array(2 * life).fill(String(id)));
+      assert.deepEqual(keys[1], Array(2 * life).fill(String(id)));
       dead = next(worker, "dead");
-      equal(await queue.redriveAll(), 1);
+      assert.equal(await queue.redriveAll(), 1);
     }
     await dead;
     await worker.stop();
     await running;
-    deepEqual(died, [id, id + 1, id + 2]);
-    deepEqual(keys, { 1: Array(8).fill(String(id)) });
+    assert.deepEqual(died, [id, id + 1, id + 2]);
+    assert.deepEqual(keys, { 1: Array(8).fill(String(id)) });
   });
 
   it("goes over what producers have put there, and is not stored", async () => {
@@ -70,9 +70,9 @@ describe("the id in a task's field", () => {
     await send("overwritten", { n: 2, taskId: null });
     await send("overwritten", { n: 3, taskId: [3] });
     await drain(processor(queue, { maxRetries: 1, idempotencyKey: "taskId" }, handler));
-    deepEqual(keys, { 1: ["1", "1"], 2: ["2", "2"], 3: ["3", "3"] });
+    assert.deepEqual(keys, { 1: ["1", "1"], 2: ["2", "2"], 3: ["3", "3"] });
     const letters = await queue.dlq.list();
-    deepEqual(letters.map(({ task }) => task), [
+    assert.deepEqual(letters.map(({ task }) => task), [
       { n: 1, taskId: "mine" },
       { n: 2, taskId: null },
       { n: 3, taskId: [3] },
@@ -89,16 +89,16 @@ describe("the id of a task that Python has redriven", () => {
       await send(queue.name, { n: 1 }, { "x-pgtq-original": "17" });
       await drain(onTask);
       const [letter] = await queue.dlq.list();
-      deepEqual(letter!.headers, { "x-pgtq-root": "17" });
+      assert.deepEqual(letter!.headers, { "x-pgtq-root": "17" });
       await queue.redriveAll();
       const [task] = await queue.list();
-      deepEqual(task!.headers, {
+      assert.deepEqual(task!.headers, {
         "x-pgtq-original": "1",
         "x-pgtq-root": "17",
         "x-pgtq-redriven-from": "1",
       });
       await drain(onTask);
-      deepEqual(keys, { 1: Array(4).fill("17") });
+      assert.deepEqual(keys, { 1: Array(4).fill("17") });
     });
   }
 
@@ -118,10 +118,10 @@ describe("the id of a task that Python has redriven", () => {
         errors: ["Python's"],
       });
       await database.sql`select pgmq.archive(${queue.name}::text, ${failed}::bigint)`;
-      equal(await queue.redriveAll(), 1);
+      assert.equal(await queue.redriveAll(), 1);
     }
     await drain(onTask);
-    deepEqual(keys, { 1: ["3", "3"] });
+    assert.deepEqual(keys, { 1: ["3", "3"] });
   });
 
   const long = "1".repeat(40);
@@ -152,14 +152,14 @@ describe("the id of a task that Python has redriven", () => {
     }
     await drain(onTask);
     const letters = await queue.dlq.list();
-    deepEqual(
+    assert.deepEqual(
       letters.map(({ headers }) => headers["x-pgtq-root"]),
       headers.map(([_root, _original, id]) => id),
     );
-    equal(await queue.redriveAll(), headers.length);
+    assert.equal(await queue.redriveAll(), headers.length);
     await drain(onTask);
     const expected = headers.map(([_root, _original, id], n) => Array(2).fill(id ?? `${n + 1}`));
-    deepEqual(Object.values(keys), expected);
+    assert.deepEqual(Object.values(keys), expected);
   });
 
   it("is no id of letters with rubbish for one, which are redriven all the same", async () => {
@@ -168,9 +168,9 @@ describe("the id of a task that Python has redriven", () => {
     for (const [n, msg_id] of ["x", null, long, [1]].entries()) {
       await send(`${queue.name}_dlq`, { msg_id, queue_name: queue.name, message: { n } });
     }
-    equal(await queue.redriveAll(), 4);
+    assert.equal(await queue.redriveAll(), 4);
     await drain(processor(queue, { idempotencyKey: "taskId" }, handler));
-    deepEqual(keys, { 0: ["1"], 1: ["2"], 2: ["3"], 3: ["4"] });
+    assert.deepEqual(keys, { 0: ["1"], 1: ["2"], 2: ["3"], 3: ["4"] });
   });
 });
 
@@ -180,13 +180,16 @@ describe("a queue with the option", () => {
   it("takes tasks without the field, stores them as they are, and processors have it", async () => {
     const queue = createQueue("inherited", options);
     await queue.create();
-    deepEqual(await queue.enqueueMany([{ n: 1 }, { n: 2, taskId: "mine" }]), [1, 2]);
-    deepEqual((await queue.list()).map(({ task }) => task), [{ n: 1 }, { n: 2, taskId: "mine" }]);
+    assert.deepEqual(await queue.enqueueMany([{ n: 1 }, { n: 2, taskId: "mine" }]), [1, 2]);
+    assert.deepEqual((await queue.list()).map(({ task }) => task), [{ n: 1 }, {
+      n: 2,
+      taskId: "mine",
+    }]);
     const { keys, handler } = failing();
     await drain(processor(queue, handler));
     await queue.redriveAll();
     await drain(processor(queue, { maxRetries: 1, idempotencyKey: "taskId" }, handler));
-    deepEqual(keys, { 1: ["1", "1", "1"], 2: ["2", "2", "2"] });
+    assert.deepEqual(keys, { 1: ["1", "1", "1"], 2: ["2", "2", "2"] });
   });
 
   const invalid: readonly [unknown, RegExp][] = [
@@ -200,16 +203,19 @@ describe("a queue with the option", () => {
   for (const [task, message] of invalid) {
     it(`takes no ${JSON.stringify(task)}`, async () => {
       const queue = createQueue("refusing", options);
-      await rejects(queue.enqueue(task as never), { code: "INVALID_TASK", message });
+      await assert.rejects(queue.enqueue(task as never), { code: "INVALID_TASK", message });
     });
   }
 
   it("takes only objects even without a schema", async () => {
     const queue = createQueue("bare", { idempotencyKey: "taskId" });
     for (const task of [5, [], null, new Date(0)]) {
-      await rejects(queue.enqueue(task), { code: "INVALID_TASK", message: /put taskId into/ });
+      await assert.rejects(queue.enqueue(task), {
+        code: "INVALID_TASK",
+        message: /put taskId into/,
+      });
     }
-    await rejects(queue.enqueue({ taskId: 5 }), {
+    await assert.rejects(queue.enqueue({ taskId: 5 }), {
       message: /taskId: expected string, received 5$/,
     });
   });
@@ -218,7 +224,7 @@ describe("a queue with the option", () => {
     const input = v.object({ n: v.number() });
     const queue = createQueue("dropping", { input, idempotencyKey: "taskId" as never });
     const message = /taskId: expected the schema to keep it as a string, received undefined$/;
-    await rejects(queue.enqueue({ n: 1 }), { code: "INVALID_TASK", message });
+    await assert.rejects(queue.enqueue({ n: 1 }), { code: "INVALID_TASK", message });
   });
 
   it("is not overruled by a processor", () => {
@@ -226,7 +232,7 @@ describe("a queue with the option", () => {
       input: v.object({ a: v.string(), b: v.string() }),
       idempotencyKey: "a",
     });
-    throws(() => processor(queue, { idempotencyKey: "b" }, () => {}), {
+    assert.throws(() => processor(queue, { idempotencyKey: "b" }, () => {}), {
       name: "TypeError",
       message: 'Wrong option of the processor of "overruled": idempotencyKey must be that of the ' +
         'queue, "a": current value is "b"',
@@ -248,9 +254,9 @@ describe("a task that can't have the field", () => {
     for (const [task] of cases) await send("unfit", task);
     const { keys, handler } = failing();
     await drain(processor(queue, { maxRetries: 3, idempotencyKey: "taskId" }, handler));
-    deepEqual(keys, {});
+    assert.deepEqual(keys, {});
     const errors = (await queue.dlq.list()).map(({ errors }) => errors);
-    deepEqual(errors, cases.map(([_task, problem]) => [`InvalidTaskError: ${problem}`]));
+    assert.deepEqual(errors, cases.map(([_task, problem]) => [`InvalidTaskError: ${problem}`]));
   });
 
   it("is one whose schema drops it: no handler runs without its id", async () => {
@@ -260,9 +266,9 @@ describe("a task that can't have the field", () => {
     const { keys, handler } = failing();
     const options = { idempotencyKey: "taskId" as never };
     await drain(processor(queue, options, handler as never));
-    deepEqual(keys, {});
+    assert.deepEqual(keys, {});
     const [letter] = await queue.dlq.list();
-    match(letter!.errors[0]!, /^InvalidTaskError: taskId: expected the schema to keep it/);
+    assert.match(letter!.errors[0]!, /^InvalidTaskError: taskId: expected the schema to keep it/);
   });
 });
 
@@ -278,9 +284,9 @@ describe("a processor called by itself", () => {
       await onTask({ n: 1 }, { id: 5 });
       await onTask({ n: 1, taskId: "mine" }, { id: 5 });
       await onTask({ n: 1, taskId: undefined } as never);
-      deepEqual(seen, ["0", "5", "mine", "0"]);
-      await rejects(onTask({ n: 1, taskId: 5 as never }), InvalidTaskError);
-      await rejects(onTask([] as never), InvalidTaskError);
+      assert.deepEqual(seen, ["0", "5", "mine", "0"]);
+      await assert.rejects(onTask({ n: 1, taskId: 5 as never }), InvalidTaskError);
+      await assert.rejects(onTask([] as never), InvalidTaskError);
     });
   }
 
@@ -288,7 +294,7 @@ describe("a processor called by itself", () => {
     const task = Object.freeze({ n: 1 });
     const options = { idempotencyKey: "taskId" } as const;
     await processor(createQueue<Task>("by_hand"), options, () => {})(task);
-    deepEqual(task, { n: 1 });
+    assert.deepEqual(task, { n: 1 });
   });
 });
 
@@ -297,9 +303,12 @@ describe("the name of the field", () => {
     it(`can't be ${JSON.stringify(name)}`, () => {
       const idempotencyKey = name as never;
       const message = /idempotencyKey must be a field of the task: current value is/;
-      throws(() => createQueue("named", { idempotencyKey }), { name: "TypeError", message });
+      assert.throws(() => createQueue("named", { idempotencyKey }), { name: "TypeError", message });
       const queue = createQueue("named");
-      throws(() => processor(queue, { idempotencyKey }, () => {}), { name: "TypeError", message });
+      assert.throws(() => processor(queue, { idempotencyKey }, () => {}), {
+        name: "TypeError",
+        message,
+      });
     });
   }
 });

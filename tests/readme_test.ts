@@ -1,4 +1,4 @@
-import { deepEqual, equal, ok } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { cp, mkdtemp, readdir, readFile, rm, symlink } from "node:fs/promises";
@@ -41,9 +41,9 @@ describe("README", () => {
   after(() => rm(folder, { recursive: true, force: true }));
 
   it("starts with the set-up commands, which the gate runs", async () => {
-    deepEqual(commands.slice(0, setUp.length), setUp);
+    assert.deepEqual(commands.slice(0, setUp.length), setUp);
     const gate = await readFile(join(root, ".ci/run"), "utf8");
-    for (const command of setUp) ok(gate.includes(command), command);
+    for (const command of setUp) assert.ok(gate.includes(command), command);
   });
 
   it("shows commands that work, one after the other", async () => {
@@ -54,18 +54,18 @@ describe("README", () => {
       const output = read(child);
       if (command.includes(" worker ")) {
         await output.says("Hello, Ada!");
-        equal(child.exitCode, null, output.text());
+        assert.equal(child.exitCode, null, output.text());
         process.kill(child.pid!, "SIGTERM");
       }
       const [code] = await once(child, "close");
-      equal(code, 0, `${command}\n${output.text()}`);
+      assert.equal(code, 0, `${command}\n${output.text()}`);
     }
   });
 });
 
 function start(command: string, cwd: string): ChildProcess {
   const parameters = command.replace(/^deno run -A cli\.ts /, "");
-  ok(parameters !== command, `no test knows how to run: ${command}`);
+  assert.ok(parameters !== command, `no test knows how to run: ${command}`);
   const words = [...parameters.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, word]) =>
     quoted ?? word!
   );

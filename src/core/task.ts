@@ -40,6 +40,10 @@ export const header = {
   rules: "x-pgtq-rules",
   /** How many deliveries put the task back without a failed attempt (snooze, release). */
   releases: "x-pgtq-releases",
+  /** The `read_ct` of our last claim of a task that had been read before without a result. */
+  claimed: "x-pgtq-claimed",
+  /** How many such claims ended without a result. */
+  crashes: "x-pgtq-crashes",
 } as const;
 
 /** Headers that tell of one task's life and don't go on to the task it is redriven as. */
@@ -52,6 +56,8 @@ export const passingHeaders: readonly string[] = [
   header.redrivenFrom,
   header.settled,
   header.releases,
+  header.claimed,
+  header.crashes,
   header.rules,
 ];
 
@@ -93,12 +99,10 @@ export function attemptOf(delivery: Delivery): number {
   return errorsOf(delivery.headers).length + 1;
 }
 
-/** How many earlier deliveries ended without a word: neither settled nor given back. */
-export function crashesOf(delivery: Delivery): number {
-  // Counted as the statements do: what is no plain number has been put there by somebody else.
-  const releases = String(delivery.headers[header.releases]);
-  const released = /^\d{1,9}$/.test(releases) ? Number(releases) : 0;
-  return delivery.deliveries - 1 - errorsOf(delivery.headers).length - released;
+/** How many earlier deliveries to us ended without a word; nobody knows whose the first one was. */
+export function crashesOf({ headers }: Delivery): number {
+  const crashes = String(headers[header.crashes]);
+  return /^[1-9]\d{0,8}$/.test(crashes) ? Number(crashes) + 1 : 0;
 }
 
 /** An id, as text; our statements read it by the same pattern. */

@@ -5,8 +5,9 @@
  */
 
 import { fromJson } from "../core/input.ts";
-import { type Delivery, headersOf, taskId } from "../core/task.ts";
+import { type Delivery, header, headersOf, taskId } from "../core/task.ts";
 import { query } from "./connection.ts";
+import { accounted, crashes, headers } from "./fragments.ts";
 import type { Site } from "./site.ts";
 import type { Tables } from "./tables.ts";
 
@@ -70,19 +71,28 @@ export async function claim(
 export const claimedColumns = "id, deliveries, enqueued, message::text, headers::text";
 
 /**
- * Leases the rows of `due` for `$2` milliseconds. With an array of ids the update goes by the
- * primary key: a join reads a big queue from end to end.
+ * Leases the rows of `due` for `$2` milliseconds, and adds `marks` to their headers. With an array
+ * of ids the update goes by the primary key: a join reads a big queue from end to end.
  */
-export function leased({ tables, lastReadAt }: Site, headers?: string): string {
+export function leased({ tables, lastReadAt }: Site, marks?: string): string {
+  const marked = marks ? `${headers} || '${marks}'` : headers;
   return `
     update ${tables.queue} t set read_ct = t.read_ct + 1,
       ${lastReadAt ? "last_read_at = clock_timestamp()," : ""}
-      ${headers ? `headers = ${headers},` : ""}
+      headers = case when t.read_ct > 0 and t.read_ct > ${accounted}
+        then ${marked} || ${doubt} else ${marks ? marked : "t.headers"} end,
       vt = clock_timestamp() + $2::float8 * interval '1 millisecond'
     where t.msg_id = any (array(select msg_id from due))
     returning t.msg_id as id, t.read_ct as deliveries, t.enqueued_at as enqueued, t.message,
       t.headers`;
 }
+
+/**
+ * What is noted on a task that was read before without a result: that this claim is ours, and
+ * whether the last one was. Others read tasks, too, and let them lie when they have no room.
+ */
+const doubt = `jsonb_build_object('${header.claimed}', t.read_ct + 1, '${header.crashes}',
+        ${crashes} + (t.headers ->> '${header.claimed}' is not distinct from t.read_ct::text)::int)`;
 
 /** How many milliseconds there are until the next task becomes due, or a lease runs out. */
 export function wait({ queue }: Tables): string {

@@ -6,7 +6,7 @@
 
 import { PgtqError } from "../core/errors.ts";
 import { fromJson } from "../core/input.ts";
-import { errorsOf, header, headersOf, passingHeaders, type Receipt, taskId } from "../core/task.ts";
+import { errorsOf, header, headersOf, type Receipt, taskId } from "../core/task.ts";
 import { type Aftermath, ids } from "./settle.ts";
 import { query, type Queryable } from "./connection.ts";
 import {
@@ -17,6 +17,7 @@ import {
   lettersOf,
   moved,
   notify,
+  passing,
   root,
 } from "./fragments.ts";
 import { key } from "./indexes.ts";
@@ -51,8 +52,6 @@ export interface DeadLetter {
   /** When the task failed for good. */
   readonly diedAt: Date;
 }
-
-const passing = `'{${passingHeaders.join(",")}}'::text[]`;
 
 /**
  * Fails tasks for good: out of the queue, into the dead letters and the archive, in one statement,

@@ -6,7 +6,7 @@
 
 import { header, idPattern, taskId } from "../core/task.ts";
 import { query, type Queryable } from "./connection.ts";
-import { headers, headersOfTask, lettersOf, moved, notify, root } from "./fragments.ts";
+import { headers, headersOfTask, lettersOf, moved, notify, passing, root } from "./fragments.ts";
 import { key, keyConflict, keysInTurn } from "./indexes.ts";
 import type { Site } from "./site.ts";
 import type { Tables } from "./tables.ts";
@@ -48,7 +48,8 @@ export async function redrive(
   const unlessTaken = queue.indexes.has("key") ? `on conflict ${keyConflict} do nothing` : "";
   const text = `
     with turn as (${keysInTurn(tables)}), chosen as (
-      select t.* from turn, ${letters.tables.queue} t
+      select t.msg_id, t.message, coalesce(t.headers, (${headersOfFailed(tables)})) as headers
+      from turn, ${letters.tables.queue} t
       where msg_id between $1::bigint and $2::bigint and ${lettersOf(tables)}
       order by msg_id limit $3::int for update of t
     ), new as (
@@ -80,12 +81,21 @@ export async function redrive(
   }));
 }
 
+/** The id of the failed task that a letter was written for. */
+const failed = `substring(t.message ->> 'msg_id' from '${idPattern}')::bigint`;
+
 /**
- * The first task of a letter's chain. The letters that the Python package writes have no headers,
- * but the failed task has gone to the archive with its own.
+ * The letters that the Python package writes have no headers, but the failed task has gone to the
+ * archive with its own, its group among them.
  */
+function headersOfFailed({ archive }: Tables): string {
+  return `select a.headers - ${passing} from ${archive} a
+        where a.msg_id = ${failed} and a.headers ->> '${header.deadLetter}' = t.msg_id::text
+          and jsonb_typeof(a.headers) = 'object'`;
+}
+
+/** The first task of a letter's chain. */
 function rootOfLetter({ archive }: Tables): string {
-  const failed = `substring(t.message ->> 'msg_id' from '${idPattern}')::bigint`;
   return `coalesce(${root()},
           (select ${root("a.headers")} from ${archive} a where a.msg_id = ${failed}),
           t.message ->> 'msg_id')`;

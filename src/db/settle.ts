@@ -89,7 +89,7 @@ export async function putBack(
   const text = `
     with back as (
       update ${tables.queue} t set vt = clock_timestamp() + r.delay * interval '1 millisecond',
-        headers = ${headers} - '${header.rules}' || case
+        headers = ${headers} - '{${header.rules},${header.claimed}}'::text[] || case
           when r.error is null then jsonb_build_object('${header.releases}', ${releases} + 1)
           else jsonb_build_object('${header.errors}', ${errors} || to_jsonb(r.error)) end
           || jsonb_build_object('${header.status}', 'queued', '${header.settled}', t.read_ct)

@@ -104,7 +104,7 @@ function claimText(site: Site, rules: Rules, own: Rules): string {
       select case when ${hasTurn(lockOf(site))} then ${roomIn(rules)} else 0 end as size
     ),
     ${rules.grouped ? heads(queue, rules) : earliest(queue, rules)},
-    claimed as (${leased(site, `${headers} || '${marks}'`)})
+    claimed as (${leased(site, marks)})
     select ${claimedColumns}, ${rules.limit === undefined ? 0 : flying} as flying, ${
     rules.grouped ? roundColumns : noRound
   },

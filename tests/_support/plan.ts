@@ -17,7 +17,9 @@ export async function plansOf(url: string, use: (sql: Sql) => Promise<unknown>):
     max: 1,
     fetch_types: false,
     debug: (_, text, parameters) => {
-      if (!/^(?:explain|begin|commit)\b/.test(text)) sent.push({ text, parameters: [...parameters] });
+      if (!/^(?:explain|begin|commit)\b/.test(text)) {
+        sent.push({ text, parameters: [...parameters] });
+      }
     },
   });
   try {

@@ -1,4 +1,4 @@
-import { deepEqual, equal, ok } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { processor, type Queue, Worker } from "../../mod.ts";
 import { fileDatabase } from "../_support/file_database.ts";
@@ -20,11 +20,11 @@ describe("the timeout of an attempt", () => {
       await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
       reason = signal.reason;
     });
-    deepEqual((await new Worker({ processors: [onTask] }).drain()).dead, 1);
-    ok(reason instanceof DOMException);
-    equal(reason.name, "TimeoutError");
+    assert.deepEqual((await new Worker({ processors: [onTask] }).drain()).dead, 1);
+    assert.ok(reason instanceof DOMException);
+    assert.equal(reason.name, "TimeoutError");
     const [letter] = await queue.dlq.list();
-    deepEqual(letter!.errors, [
+    assert.deepEqual(letter!.errors, [
       "TimeoutError: the attempt took longer than its timeout of 0.02 s",
     ]);
   });
@@ -37,7 +37,7 @@ describe("the timeout of an attempt", () => {
       () => new Promise(() => {}),
     );
     const worker = new Worker({ processors: [onTask] });
-    deepEqual(await worker.drain(), { completed: 0, retried: 2, dead: 1 });
+    assert.deepEqual(await worker.drain(), { completed: 0, retried: 2, dead: 1 });
   });
 
   it("writes the failure while the lease is still held", async () => {
@@ -57,8 +57,8 @@ describe("the timeout of an attempt", () => {
     await draining;
     await rival.stop();
     await running;
-    deepEqual(seen, ["claimed 1/1", "failed 1/1", "dead 1/1"]);
-    deepEqual(stolen, []);
+    assert.deepEqual(seen, ["claimed 1/1", "failed 1/1", "dead 1/1"]);
+    assert.deepEqual(stolen, []);
   });
 
   it("leaves no timer behind when the handler is quick", async () => {
@@ -83,6 +83,6 @@ describe("the timeout of an attempt", () => {
     } finally {
       Object.assign(globalThis, { setTimeout: set, clearTimeout: clear });
     }
-    equal(timers.size, 0);
+    assert.equal(timers.size, 0);
   });
 });

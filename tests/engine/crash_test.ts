@@ -1,4 +1,4 @@
-import { deepEqual, equal, match } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import process from "node:process";
@@ -41,7 +41,7 @@ describe("a worker process", () => {
     const id = await queue.enqueue({});
     const worker = startWorker(queue, "hang");
     await says(worker, "claimed");
-    equal((await queue.stats()).processing, 1);
+    assert.equal((await queue.stats()).processing, 1);
     process.kill(worker.child.pid!, "SIGKILL");
     await worker.ended;
 
@@ -49,7 +49,10 @@ describe("a worker process", () => {
     const successor = new Worker({ processors: [onTask], pollInterval: "50ms" });
     const completed = next(successor, "completed");
     const running = successor.run();
-    deepEqual(await completed.then(({ id, attempt }) => ({ id, attempt })), { id, attempt: 1 });
+    assert.deepEqual(await completed.then(({ id, attempt }) => ({ id, attempt })), {
+      id,
+      attempt: 1,
+    });
     await successor.stop();
     await running;
   });
@@ -59,7 +62,7 @@ describe("a worker process", () => {
     await queue.enqueue({});
     for (let crash = 1; crash <= 5; crash++) {
       const worker = startWorker(queue, "crash");
-      deepEqual(await worker.ended, [null, "SIGKILL"]);
+      assert.deepEqual(await worker.ended, [null, "SIGKILL"]);
     }
     const onTask = processor(queue, () => {
       throw new Error("must not run");
@@ -71,7 +74,7 @@ describe("a worker process", () => {
     await worker.stop();
     await running;
     const [letter] = await queue.dlq.list();
-    match(letter!.errors.at(-1)!, /5 deliveries ended without a result: the worker crashed/);
+    assert.match(letter!.errors.at(-1)!, /5 deliveries ended without a result: the worker crashed/);
   });
 
   it("gives a task back on SIGTERM when its handler outlasts the grace period, and exits", async () => {
@@ -80,11 +83,11 @@ describe("a worker process", () => {
     const worker = startWorker(queue, "hang");
     await says(worker, "claimed");
     process.kill(worker.child.pid!, "SIGTERM");
-    deepEqual(await worker.ended, [0, null]);
+    assert.deepEqual(await worker.ended, [0, null]);
     const [task] = await queue.list();
-    equal(task!.state, "queued");
-    deepEqual(task!.errors, []);
-    equal(task!.headers["x-pgtq-releases"], 1);
+    assert.equal(task!.state, "queued");
+    assert.deepEqual(task!.errors, []);
+    assert.equal(task!.headers["x-pgtq-releases"], 1);
   });
 
   it("exits by itself once it has stopped", async () => {
@@ -93,6 +96,6 @@ describe("a worker process", () => {
     const worker = startWorker(queue, "quick");
     await says(worker, "completed");
     process.kill(worker.child.pid!, "SIGTERM");
-    deepEqual(await worker.ended, [0, null]);
+    assert.deepEqual(await worker.ended, [0, null]);
   });
 });

@@ -1,4 +1,4 @@
-import { deepEqual, equal, ok } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { PgtqError, processor, type Queue, Worker } from "../../mod.ts";
 import { fileDatabase } from "../_support/file_database.ts";
@@ -35,7 +35,7 @@ describe("a lease", () => {
     open();
     await next(worker, "completed");
     await Promise.all([worker.stop(), rival.stop(), ...running]);
-    deepEqual(seen.concat(stolen).sort(), ["claimed 1/1", "completed 1/1"]);
+    assert.deepEqual(seen.concat(stolen).sort(), ["claimed 1/1", "completed 1/1"]);
   });
 
   it("that was taken over makes the first worker change nothing, and its handler hear of it", async () => {
@@ -61,10 +61,10 @@ describe("a lease", () => {
     await lost;
     await worker.stop();
     await running;
-    ok(reason instanceof PgtqError && reason.code === "LEASE_LOST");
-    deepEqual(seen, [`claimed ${id}/1`, `lost ${id}/1`]);
+    assert.ok(reason instanceof PgtqError && reason.code === "LEASE_LOST");
+    assert.deepEqual(seen, [`claimed ${id}/1`, `lost ${id}/1`]);
     const [task] = await queue.list();
-    deepEqual({ state: task!.state, errors: task!.errors, deliveries: task!.deliveries }, {
+    assert.deepEqual({ state: task!.state, errors: task!.errors, deliveries: task!.deliveries }, {
       state: "processing",
       errors: [],
       deliveries: 2,
@@ -82,9 +82,9 @@ describe("a lease", () => {
       const worker = new Worker({ processors: [onTask] });
       const seen = record(worker);
       await worker.drain();
-      deepEqual(seen, ["claimed 1/1", "lost 1/1"]);
-      equal((await queue.stats()).processing, 1);
-      equal((await queue.stats()).dead, 0);
+      assert.deepEqual(seen, ["claimed 1/1", "lost 1/1"]);
+      assert.equal((await queue.stats()).processing, 1);
+      assert.equal((await queue.stats()).dead, 0);
     }
   });
 
@@ -95,7 +95,7 @@ describe("a lease", () => {
     const worker = new Worker({ processors: [onTask] });
     const seen = record(worker);
     await worker.drain();
-    deepEqual(seen, ["claimed 1/1", "lost 1/1"]);
-    equal((await queue.stats()).archived, 0);
+    assert.deepEqual(seen, ["claimed 1/1", "lost 1/1"]);
+    assert.equal((await queue.stats()).archived, 0);
   });
 });

@@ -1,4 +1,4 @@
-import { deepEqual, equal, match } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { PgtqError } from "../../src/core/errors.ts";
 import { now } from "../../src/engine/clock.ts";
@@ -37,8 +37,8 @@ describe("an outbox", () => {
       sizes.push(batch.length);
       return Promise.resolve(new Set(idsOf(batch)));
     });
-    deepEqual(sizes, [300]);
-    deepEqual(done, ids.map((id) => [id, true]));
+    assert.deepEqual(sizes, [300]);
+    assert.deepEqual(done, ids.map((id) => [id, true]));
   });
 
   it("isolates a verdict that can't be written, and writes it when it can", async () => {
@@ -50,9 +50,9 @@ describe("an outbox", () => {
       written += batch.length;
       return Promise.resolve(new Set(idsOf(batch)));
     });
-    equal(done.length, 300);
-    deepEqual(done.at(-1), [137, true]);
-    match(String(errors[0]), /bad row/);
+    assert.equal(done.length, 300);
+    assert.deepEqual(done.at(-1), [137, true]);
+    assert.match(String(errors[0]), /bad row/);
   });
 
   it("keeps all together when there is no database, and tries again", async () => {
@@ -62,8 +62,8 @@ describe("an outbox", () => {
       const gone = new PgtqError("NO_DATABASE", "gone");
       return sizes.length < 3 ? Promise.reject(gone) : Promise.resolve(new Set(idsOf(batch)));
     });
-    deepEqual(sizes, [300, 300, 300]);
-    equal(done.length, 300);
+    assert.deepEqual(sizes, [300, 300, 300]);
+    assert.equal(done.length, 300);
   });
 
   it("takes a verdict in doubt for applied while the lease lasts, and for lost after", async () => {
@@ -73,12 +73,12 @@ describe("an outbox", () => {
         const gone = new PgtqError("NO_DATABASE", "no answer");
         return ++tries === 1 ? Promise.reject(gone) : Promise.resolve(new Set());
       }, leaseUntil);
-      deepEqual(done, [[1, applied]]);
+      assert.deepEqual(done, [[1, applied]]);
     }
   });
 
   it("takes a verdict that finds nothing at once for lost", async () => {
     const { done } = await settle([1], () => Promise.resolve(new Set()));
-    deepEqual(done, [[1, false]]);
+    assert.deepEqual(done, [[1, false]]);
   });
 });

@@ -1,4 +1,4 @@
-import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { createQueue, PgtqError, processor, setup, Worker } from "../../mod.ts";
 import { next, record } from "../_support/events.ts";
@@ -22,7 +22,7 @@ describe("a worker", () => {
     await started;
     await worker.stop();
     await running;
-    ok(doneBefore < 20_000, `after ${doneBefore}`);
+    assert.ok(doneBefore < 20_000, `after ${doneBefore}`);
   });
 
   it("claims past rows that it can't be handed", async () => {
@@ -32,7 +32,7 @@ describe("a worker", () => {
       values (9007199254740993, 0, now(), '{}'), (7, 2147483647, now(), '{}')`);
     await queue.enqueueMany([{ n: 1 }, { n: 2 }]);
     const worker = new Worker({ processors: [processor(queue, () => {})], concurrencyLimit: 5 });
-    equal((await worker.drain()).completed, 2);
+    assert.equal((await worker.drain()).completed, 2);
   });
 
   it("that stops while a claim is under way gives back what it brings", async () => {
@@ -47,9 +47,9 @@ describe("a worker", () => {
       await queue.enqueue({});
       await worker.stop();
       await running;
-      equal((await queue.stats()).processing, 0);
+      assert.equal((await queue.stats()).processing, 0);
     }
-    equal(startedLate, 0);
+    assert.equal(startedLate, 0);
   });
 
   it("says that nobody answers, and can be stopped, while its table is locked", async () => {
@@ -61,7 +61,10 @@ describe("a worker", () => {
     await idle;
     await database.sql.begin(async (tx) => {
       await tx.unsafe(`lock table pgmq.q_${queue.name}`);
-      match(String((await next(worker, "error")).error), /can't be reached: no answer within 1 s/);
+      assert.match(
+        String((await next(worker, "error")).error),
+        /can't be reached: no answer within 1 s/,
+      );
       await worker.stop();
       await running;
     });
@@ -70,9 +73,9 @@ describe("a worker", () => {
   it("can be stopped after it could not even start", async () => {
     setup({ url: "no address" });
     const worker = new Worker({ processors: [processor(createQueue("any"), () => {})] });
-    await rejects(worker.run(), /not a URL/);
+    await assert.rejects(worker.run(), /not a URL/);
     await worker.stop();
-    equal(worker.state, "stopped");
+    assert.equal(worker.state, "stopped");
     setup({ sql: database.sql });
   });
 
@@ -82,7 +85,7 @@ describe("a worker", () => {
     const onTask = processor(queue, () => {
       throw new PgtqError("LEASE_LOST", "of another task");
     });
-    equal((await new Worker({ processors: [onTask] }).drain()).dead, 1);
+    assert.equal((await new Worker({ processors: [onTask] }).drain()).dead, 1);
   });
 
   it("survives things that can't even be asked what they are", async () => {
@@ -93,7 +96,7 @@ describe("a worker", () => {
       revoke();
       throw proxy;
     });
-    equal((await new Worker({ processors: [onTask] }).drain()).dead, 1);
+    assert.equal((await new Worker({ processors: [onTask] }).drain()).dead, 1);
   });
 
   it("ends the first attempt on a task that it has claimed a second time", async () => {
@@ -116,13 +119,13 @@ describe("a worker", () => {
     await completed;
     await worker.stop();
     await running;
-    equal(signals[0]!.aborted, true);
-    deepEqual(seen, ["claimed 1/1", "lost 1/1", "claimed 1/1", "completed 1/1"]);
+    assert.equal(signals[0]!.aborted, true);
+    assert.deepEqual(seen, ["claimed 1/1", "lost 1/1", "claimed 1/1", "completed 1/1"]);
   });
 
   it("refuses to drain part of a task", async () => {
     const worker = new Worker({ processors: [processor(createQueue("any"), () => {})] });
-    await rejects(worker.drain({ maxTasks: 1.5 }), /maxTasks must be a whole number/);
+    await assert.rejects(worker.drain({ maxTasks: 1.5 }), /maxTasks must be a whole number/);
   });
 
   it("hears of listeners that fail later", async () => {
@@ -132,6 +135,6 @@ describe("a worker", () => {
     worker.on("completed", () => Promise.reject(new Error("too late")) as unknown as void);
     const error = next(worker, "error");
     await worker.drain();
-    match(String((await error).error), /too late/);
+    assert.match(String((await error).error), /too late/);
   });
 });

@@ -1,4 +1,4 @@
-import { deepEqual, equal } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { close, processor, type Queue, setup, Worker } from "../../mod.ts";
 import { fileDatabase } from "../_support/file_database.ts";
@@ -27,20 +27,20 @@ describe("stopping", () => {
     const running = worker.run();
     await slow.promise;
     const stopped = worker.stop();
-    equal(worker.state, "stopping");
+    assert.equal(worker.state, "stopping");
     gate.resolve();
     await Promise.all([stopped, running]);
-    equal(worker.state, "stopped");
+    assert.equal(worker.state, "stopped");
     const { archived, queued, processing } = await queue.stats();
-    deepEqual({ archived, queued, processing }, {
+    assert.deepEqual({ archived, queued, processing }, {
       archived: runs,
       queued: 500 - runs,
       processing: 0,
     });
-    equal(runs >= 20 && runs < 500, true);
+    assert.equal(runs >= 20 && runs < 500, true);
     const released = (await queue.list({ limit: 500 })).filter(({ deliveries }) => deliveries > 0);
-    equal(released.length > 0, true);
-    for (const { headers } of released) equal(headers["x-pgtq-releases"], 1);
+    assert.equal(released.length > 0, true);
+    for (const { headers } of released) assert.equal(headers["x-pgtq-releases"], 1);
   });
 
   it("is not needed to free what was claimed ahead for a handler that has become slow", async () => {
@@ -51,10 +51,10 @@ describe("stopping", () => {
     const running = worker.run();
     await next(worker, "released");
     const other = new Worker({ processors: [processor(queue, () => {})] });
-    deepEqual(await other.drain(), { completed: 50, retried: 0, dead: 0 });
+    assert.deepEqual(await other.drain(), { completed: 50, retried: 0, dead: 0 });
     await worker.stop();
     await running;
-    equal(runs, 50);
+    assert.equal(runs, 50);
   });
 
   it("aborts handlers that outlast the grace period and gives their tasks back", async () => {
@@ -70,9 +70,9 @@ describe("stopping", () => {
     const signal = await started.promise;
     await worker.stop();
     await running;
-    deepEqual(seen, ["claimed 1/1", "released 1/1"]);
-    equal(signal.reason.name, "StoppedError");
-    equal((await queue.stats()).queued, 1);
+    assert.deepEqual(seen, ["claimed 1/1", "released 1/1"]);
+    assert.equal(signal.reason.name, "StoppedError");
+    assert.equal((await queue.stats()).queued, 1);
   });
 
   it("doesn't wait for the grace period when told to abort", async () => {
@@ -85,7 +85,7 @@ describe("stopping", () => {
     const stopped = worker.stop();
     await worker.abort();
     await Promise.all([stopped, running]);
-    equal((await queue.stats()).queued, 1);
+    assert.equal((await queue.stats()).queued, 1);
   });
 
   it("wakes another worker for the tasks it gives back", async () => {
@@ -120,7 +120,7 @@ describe("stopping", () => {
     const running = worker.run({ signal: controller.signal });
     controller.abort();
     await running;
-    equal(worker.state, "stopped");
+    assert.equal(worker.state, "stopped");
   });
 
   it("is idempotent, works before a start, and at the end of a block", async () => {
@@ -128,7 +128,7 @@ describe("stopping", () => {
     const onTask = processor(queue, () => {});
     const unused = new Worker({ processors: [onTask] });
     await Promise.all([unused.stop(), unused.stop(), unused.abort()]);
-    equal(unused.state, "stopped");
+    assert.equal(unused.state, "stopped");
 
     let running: Promise<void>;
     {
@@ -162,8 +162,8 @@ describe("stopping", () => {
     const left = await database.sql`
       select pid from pg_stat_activity
       where application_name = 'pgtq' and datname = current_database()`;
-    equal(left.length, 0);
-    equal((await queue.stats()).archived, 1);
+    assert.equal(left.length, 0);
+    assert.equal((await queue.stats()).archived, 1);
     await close();
     setup({ sql: database.sql });
   });

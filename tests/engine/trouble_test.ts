@@ -1,4 +1,4 @@
-import { deepEqual, equal, match } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { once } from "node:events";
 import { type AddressInfo, createConnection, createServer, type Socket } from "node:net";
@@ -68,9 +68,9 @@ describe("a worker", () => {
     await second;
     await worker.stop();
     await running;
-    deepEqual(runs, [1, 2]);
+    assert.deepEqual(runs, [1, 2]);
     const archived = await queue.list({ state: "archived" });
-    deepEqual(archived.map(({ errors }) => errors), [[], []]);
+    assert.deepEqual(archived.map(({ errors }) => errors), [[], []]);
   });
 
   it("records an error once although the answer to its retry was lost", async () => {
@@ -104,13 +104,13 @@ describe("a worker", () => {
     const completed = next(worker, "completed");
     const running = worker.run();
     await queue.enqueue({});
-    equal((await completed).attempt, 3);
+    assert.equal((await completed).attempt, 3);
     await worker.stop();
     await running;
     await sql.end();
     setup({ url: database.url });
     const [task] = await queue.list({ state: "archived" });
-    deepEqual(task!.errors, ["Error: no. 1", "Error: no. 2"]);
+    assert.deepEqual(task!.errors, ["Error: no. 1", "Error: no. 2"]);
   });
 
   it("completes tasks while others can't become dead letters, and buries those when they can", async () => {
@@ -126,13 +126,16 @@ describe("a worker", () => {
     await database.sql`select pgmq.drop_queue('no_letters_dlq')`;
     const trouble = next(worker, "error");
     await queue.enqueue({ n: 1 });
-    match(String((await trouble).error), /Cannot fail tasks of "no_letters".*no_letters_dlq/);
+    assert.match(
+      String((await trouble).error),
+      /Cannot fail tasks of "no_letters".*no_letters_dlq/,
+    );
     const completed = next(worker, "completed");
     await queue.enqueue({ n: 2 });
     await completed;
     const dead = next(worker, "dead");
     await queue.create();
-    equal((await dead).id, 1);
+    assert.equal((await dead).id, 1);
     await worker.stop();
     await running;
   });
@@ -162,10 +165,10 @@ describe("a worker", () => {
     await trouble;
     const completed = next(worker, "completed");
     const second = await startEmbedded({ dataDir, port: Number(new URL(first.url).port) });
-    deepEqual((await completed).id, 1);
+    assert.deepEqual((await completed).id, 1);
     const again = next(worker, "completed");
     await queue.enqueue({ n: 2 });
-    equal((await again).id, 2);
+    assert.equal((await again).id, 2);
     await worker.stop();
     await running;
     await second.stop();

@@ -1,4 +1,4 @@
-import { deepEqual, equal, ok } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import postgres from "postgres";
 import { createQueue, processor, setup, Worker } from "../../mod.ts";
@@ -40,8 +40,8 @@ describe("loop", () => {
       onError: (error) => errors.push(String(error)),
       pauseMs: (count) => (failures.push(count), 1),
     });
-    deepEqual(errors, ["Error: turn 1", "Error: turn 2"]);
-    deepEqual(failures, [1, 2]);
+    assert.deepEqual(errors, ["Error: turn 1", "Error: turn 2"]);
+    assert.deepEqual(failures, [1, 2]);
   });
 });
 
@@ -62,7 +62,7 @@ describe("clock", () => {
       using _short = later(1, () => fired++);
     }
     await sleep(5, new AbortController().signal);
-    equal(fired, 0);
+    assert.equal(fired, 0);
   });
 });
 
@@ -103,7 +103,7 @@ describe("a worker", () => {
     // By the time a transaction commits, the earlier task that it has seen may be long gone.
     await database.sql`insert into pgmq.q_committed (vt, message) values (now(), '{}')`;
     const completed = next(worker, "completed", ({ id }) => id === 2);
-    equal(await database.sql.begin((sql) => queue.enqueue({}, { sql })), 2);
+    assert.equal(await database.sql.begin((sql) => queue.enqueue({}, { sql })), 2);
     await completed;
     await worker.stop();
     await running;
@@ -122,8 +122,8 @@ describe("a worker", () => {
     const completed = next(worker, "completed");
     const start = now();
     await queue.enqueue({}, { delay: "150ms" });
-    equal((await completed).attempt, 2);
-    ok(now() - start >= 265, `${now() - start} ms`); // timers may fire a little early
+    assert.equal((await completed).attempt, 2);
+    assert.ok(now() - start >= 265, `${now() - start} ms`); // timers may fire a little early
     await worker.stop();
     await running;
   });
@@ -145,6 +145,6 @@ describe("a worker", () => {
     setup({ sql: database.sql });
     // The first look may be followed at once by the one that comes with listening.
     const gaps = claims.slice(2).map((time, i) => time - claims[i + 1]!);
-    for (const gap of gaps) ok(gap > 190, `${gap} ms`);
+    for (const gap of gaps) assert.ok(gap > 190, `${gap} ms`);
   });
 });

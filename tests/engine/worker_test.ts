@@ -1,4 +1,4 @@
-import { deepEqual, equal, match, ok, rejects, throws } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as v from "valibot";
 import {
@@ -42,14 +42,14 @@ describe("Worker", () => {
     const id = await queue.enqueue({ n: 1 }, { group: "a", headers: { trace: "t" } });
     let context: TaskContext | undefined;
     const seen = await drained(queue, { maxRetries: 2 }, (task, given) => {
-      deepEqual(task, { n: 1 });
+      assert.deepEqual(task, { n: 1 });
       context = given;
     });
-    deepEqual(seen, [`claimed ${id}/1`, `completed ${id}/1`]);
+    assert.deepEqual(seen, [`claimed ${id}/1`, `completed ${id}/1`]);
     const { signal, enqueuedAt, ...rest } = context!;
-    equal(signal.aborted, false);
-    ok(enqueuedAt instanceof Date);
-    deepEqual(rest, {
+    assert.equal(signal.aborted, false);
+    assert.ok(enqueuedAt instanceof Date);
+    assert.deepEqual(rest, {
       id,
       attempt: 1,
       maxAttempts: 3,
@@ -58,15 +58,15 @@ describe("Worker", () => {
       headers: { trace: "t", "x-pgmq-group": "a" },
     });
     const [archived] = await queue.list({ state: "archived" });
-    equal(archived!.headers["x-pgtq-status"], "completed");
+    assert.equal(archived!.headers["x-pgtq-status"], "completed");
   });
 
   it("deletes completed tasks of a queue without an archive", async () => {
     const queue = await newQueue({ archive: false });
     await queue.enqueue({ n: 1 });
     await drained(queue, {}, () => {});
-    deepEqual(await queue.list({ state: "archived" }), []);
-    deepEqual(await queue.list(), []);
+    assert.deepEqual(await queue.list({ state: "archived" }), []);
+    assert.deepEqual(await queue.list(), []);
   });
 
   it("tries N + 1 times, records each error once, then makes a dead letter", async () => {
@@ -77,8 +77,8 @@ describe("Worker", () => {
       attempts.push(attempt);
       throw new Error(`no. ${attempt}`);
     });
-    deepEqual(attempts, [1, 2, 3]);
-    deepEqual(seen.filter((line) => !line.startsWith("claimed")), [
+    assert.deepEqual(attempts, [1, 2, 3]);
+    assert.deepEqual(seen.filter((line) => !line.startsWith("claimed")), [
       `failed ${id}/1`,
       `retried ${id}/1`,
       `failed ${id}/2`,
@@ -87,11 +87,11 @@ describe("Worker", () => {
       `dead ${id}/3`,
     ]);
     const [letter] = await queue.dlq.list();
-    deepEqual(letter!.errors, ["Error: no. 1", "Error: no. 2", "Error: no. 3"]);
-    equal(letter!.taskId, id);
+    assert.deepEqual(letter!.errors, ["Error: no. 1", "Error: no. 2", "Error: no. 3"]);
+    assert.equal(letter!.taskId, id);
     const [archived] = await queue.list({ state: "archived" });
-    equal(archived!.headers["x-pgtq-status"], "failed");
-    equal(archived!.headers["x-pgtq-dlq"], String(letter!.id));
+    assert.equal(archived!.headers["x-pgtq-status"], "failed");
+    assert.equal(archived!.headers["x-pgtq-dlq"], String(letter!.id));
   });
 
   it("retries only what retryOn says, by class or by function", async () => {
@@ -103,11 +103,11 @@ describe("Worker", () => {
     };
     await queue.enqueueMany([{ n: 1 }, { n: 2 }]);
     await drained(queue, { maxRetries: 1, retryOn: [TypeError] }, handler);
-    deepEqual(runs, new Map([[1, 2], [2, 1]]));
+    assert.deepEqual(runs, new Map([[1, 2], [2, 1]]));
     await queue.enqueueMany([{ n: 1 }, { n: 2 }]);
     const retryOn = (error: unknown) => error instanceof RangeError;
     await drained(queue, { maxRetries: 1, retryOn }, handler);
-    deepEqual(runs, new Map([[1, 3], [2, 3]]));
+    assert.deepEqual(runs, new Map([[1, 3], [2, 3]]));
   });
 
   it("puts a retry off by retryDelay, on the server's clock", async () => {
@@ -120,8 +120,8 @@ describe("Worker", () => {
     const [row] = await database.sql.unsafe(
       `select extract(epoch from vt - clock_timestamp()) as wait from pgmq.q_${queue.name}`,
     );
-    ok(Number(row!.wait) > 3500 && Number(row!.wait) <= 3600, String(row!.wait));
-    deepEqual(task!.errors, ["Error: later"]);
+    assert.ok(Number(row!.wait) > 3500 && Number(row!.wait) <= 3600, String(row!.wait));
+    assert.deepEqual(task!.errors, ["Error: later"]);
   });
 
   it("sends a PermanentError straight to the dead letters", async () => {
@@ -130,7 +130,7 @@ describe("Worker", () => {
     const seen = await drained(queue, { maxRetries: 5 }, () => {
       throw new PermanentError("hopeless");
     });
-    deepEqual(seen, ["claimed 1/1", "failed 1/1", "dead 1/1"]);
+    assert.deepEqual(seen, ["claimed 1/1", "failed 1/1", "dead 1/1"]);
   });
 
   it("snoozes without using up an attempt", async () => {
@@ -140,9 +140,9 @@ describe("Worker", () => {
     const seen = await drained(queue, {}, () => {
       if (++runs < 8) throw new SnoozeError(0);
     });
-    equal(runs, 8);
-    deepEqual(seen.slice(-2), ["claimed 1/1", "completed 1/1"]);
-    equal(seen.filter((line) => line === "released 1/1").length, 7);
+    assert.equal(runs, 8);
+    assert.deepEqual(seen.slice(-2), ["claimed 1/1", "completed 1/1"]);
+    assert.equal(seen.filter((line) => line === "released 1/1").length, 7);
   });
 
   it("fails tasks that don't fit the schema without retries", async () => {
@@ -152,13 +152,13 @@ describe("Worker", () => {
     const onTask = processor(queue, { maxRetries: 9 }, () => {
       throw new Error("must not run");
     });
-    deepEqual(await new Worker({ processors: [onTask] }).drain(), {
+    assert.deepEqual(await new Worker({ processors: [onTask] }).drain(), {
       completed: 0,
       retried: 0,
       dead: 2,
     });
     const [first] = await queue.dlq.list();
-    match(first!.errors[0]!, /^InvalidTaskError: n: expected number, received "one"$/);
+    assert.match(first!.errors[0]!, /^InvalidTaskError: n: expected number, received "one"$/);
   });
 
   it("gives the handler a stable id through retries and redrives", async () => {
@@ -176,7 +176,7 @@ describe("Worker", () => {
     await new Worker({ processors: [onTask] }).drain();
     await queue.redriveAll();
     await new Worker({ processors: [onTask] }).drain();
-    deepEqual(keys, Array(4).fill(String(id)));
+    assert.deepEqual(keys, Array(4).fill(String(id)));
   });
 
   it("never runs more tasks at once than its limit, and does run that many", async () => {
@@ -190,7 +190,7 @@ describe("Worker", () => {
       running--;
     });
     await new Worker({ processors: [onTask], concurrencyLimit: 4 }).drain();
-    equal(most, 4);
+    assert.equal(most, 4);
   });
 
   it("shares its slots fairly: a flooded queue doesn't starve another", async () => {
@@ -205,8 +205,8 @@ describe("Worker", () => {
       });
     const processors = [slow(flooded), slow(quiet)];
     await new Worker({ processors, concurrencyLimit: 2 }).drain();
-    ok(order.lastIndexOf(quiet.name) < 60, `done at ${order.lastIndexOf(quiet.name)}`);
-    equal(order.length, 203);
+    assert.ok(order.lastIndexOf(quiet.name) < 60, `done at ${order.lastIndexOf(quiet.name)}`);
+    assert.equal(order.length, 203);
   });
 
   it("processes tasks of its own handlers before a drain ends", async () => {
@@ -219,15 +219,15 @@ describe("Worker", () => {
     });
     await first.enqueue({ n: 1 });
     await new Worker({ processors: [onFirst, onSecond] }).drain();
-    deepEqual(done, [2, 4, 6]);
+    assert.deepEqual(done, [2, 4, 6]);
   });
 
   it("drains at most maxTasks", async () => {
     const queue = await newQueue();
     await queue.enqueueMany([{ n: 1 }, { n: 2 }, { n: 3 }]);
     const worker = new Worker({ processors: [processor(queue, () => {})], concurrencyLimit: 5 });
-    deepEqual(await worker.drain({ maxTasks: 2 }), { completed: 2, retried: 0, dead: 0 });
-    equal((await queue.stats()).queued, 1);
+    assert.deepEqual(await worker.drain({ maxTasks: 2 }), { completed: 2, retried: 0, dead: 0 });
+    assert.equal((await queue.stats()).queued, 1);
   });
 
   it("drains no longer than maxDuration", async () => {
@@ -236,7 +236,7 @@ describe("Worker", () => {
     const onTask = processor(queue, async ({ n }) => void await queue.enqueue({ n: n + 1 }));
     const { completed } = await new Worker({ processors: [onTask] }).drain({ maxDuration: "50ms" });
     // Every task makes another one: only the bound ends this.
-    equal(await queue.list().then(([task]) => task!.id), completed + 1);
+    assert.equal(await queue.list().then(([task]) => task!.id), completed + 1);
   });
 
   it("survives listeners that throw", async () => {
@@ -248,7 +248,7 @@ describe("Worker", () => {
     });
     const error = next(worker, "error");
     await worker.drain();
-    match(String((await error).error), /bad listener/);
+    assert.match(String((await error).error), /bad listener/);
   });
 
   it("stops telling a listener that was taken away", async () => {
@@ -258,23 +258,26 @@ describe("Worker", () => {
     let calls = 0;
     worker.on("completed", () => calls++)();
     await worker.drain();
-    equal(calls, 0);
+    assert.equal(calls, 0);
   });
 
   it("refuses wrong options, naming the option and the value", async () => {
     const queue = await newQueue();
     const onTask = processor(queue, () => {});
     const worker = (options: object) => () => new Worker({ processors: [onTask], ...options });
-    throws(worker({ concurrencyLimit: 0 }), /concurrencyLimit must be .* at least 1.*: .* 0$/);
-    throws(worker({ concurrencyLimit: 1.5 }), TypeError);
-    throws(worker({ pollInterval: "soon" }), /pollInterval must be a duration.* "soon"/);
-    throws(worker({ pollInterval: -1 }), /pollInterval must be a duration.* -1/);
-    throws(worker({ lease: 0 }), /lease must be .* above zero/);
-    throws(worker({ pruneBatchSize: -5 }), /pruneBatchSize/);
-    throws(worker({ conccurencyLimit: 3 }), /Unknown option conccurencyLimit of the worker/);
-    throws(worker({ processors: [] }), /at least one processor/);
-    throws(worker({ processors: [() => {}] }), /made by processor/);
-    throws(
+    assert.throws(
+      worker({ concurrencyLimit: 0 }),
+      /concurrencyLimit must be .* at least 1.*: .* 0$/,
+    );
+    assert.throws(worker({ concurrencyLimit: 1.5 }), TypeError);
+    assert.throws(worker({ pollInterval: "soon" }), /pollInterval must be a duration.* "soon"/);
+    assert.throws(worker({ pollInterval: -1 }), /pollInterval must be a duration.* -1/);
+    assert.throws(worker({ lease: 0 }), /lease must be .* above zero/);
+    assert.throws(worker({ pruneBatchSize: -5 }), /pruneBatchSize/);
+    assert.throws(worker({ conccurencyLimit: 3 }), /Unknown option conccurencyLimit of the worker/);
+    assert.throws(worker({ processors: [] }), /at least one processor/);
+    assert.throws(worker({ processors: [() => {}] }), /made by processor/);
+    assert.throws(
       worker({ processors: [onTask, processor(queue, () => {})] }),
       /two processors for .*queue_/,
     );
@@ -282,15 +285,18 @@ describe("Worker", () => {
 
   it("refuses to run on a queue that is not there, or twice", async () => {
     const missing = new Worker({ processors: [processor(createQueue("nowhere"), () => {})] });
-    await rejects(missing.run(), (error) => {
+    await assert.rejects(missing.run(), (error) => {
       return error instanceof PgtqError && error.code === "MISSING_QUEUE" &&
         error.message.includes("run `pgtq create nowhere`");
     });
-    equal(missing.state, "stopped");
-    await rejects(missing.run(), { code: "WORKER_STATE" });
+    assert.equal(missing.state, "stopped");
+    await assert.rejects(missing.run(), { code: "WORKER_STATE" });
 
     await database.sql`select pgmq.create('no_letters')`;
     const onTask = processor(createQueue("no_letters"), () => {});
-    await rejects(new Worker({ processors: [onTask] }).run(), /"no_letters_dlq" doesn't exist/);
+    await assert.rejects(
+      new Worker({ processors: [onTask] }).run(),
+      /"no_letters_dlq" doesn't exist/,
+    );
   });
 });
