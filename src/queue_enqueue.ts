@@ -34,7 +34,7 @@ export async function putIn(
   tasks: readonly Incoming[],
   { sql, delay, at, replace }: Putting,
 ): Promise<number[]> {
-  const groups = tasks.some(({ grouped }) => grouped) ? await groupsOf(tables, sql) : undefined;
+  const groups = await groupsOf(tables, sql, tasks.some(({ grouped }) => grouped));
   const due = { delayMs: delay, at: at?.toISOString() ?? null, groups };
   const keys = new Set(tasks.map(({ key }) => key).filter((key) => key !== undefined));
   if (keys.size === 0) {
@@ -51,20 +51,26 @@ export async function putIn(
   return tasks.map((task) => ids[places.get(task.key ?? task)!]!);
 }
 
-/** Which queues of a pool have the index on groups: asked once. */
+/** The queues of a pool that tasks with groups were put in: whether they have the index. Asked once. */
 const indexed = new WeakMap<Queryable, Map<string, boolean>>();
 
-async function groupsOf(tables: Tables, sql: Queryable | undefined): Promise<Due["groups"]> {
+/** Tasks without a group are a group as well, in a queue that has groups. */
+async function groupsOf(
+  tables: Tables,
+  sql: Queryable | undefined,
+  grouped: boolean,
+): Promise<Due["groups"]> {
   // A transaction of the caller's notifies in any case.
   if (sql && !("begin" in sql)) return undefined;
   const pool = sql ?? connection();
-  const known = indexed.get(pool) ?? new Map<string, boolean>();
-  indexed.set(pool, known);
-  if (!known.has(tables.queue)) {
+  const queues = indexed.get(pool) ?? new Map<string, boolean>();
+  indexed.set(pool, queues);
+  if (grouped && !queues.has(tables.queue)) {
     const { indexes } = await siteOf(pool, tables, `Cannot enqueue to "${tables.name}"`);
-    known.set(tables.queue, indexes.has("group"));
+    queues.set(tables.queue, indexes.has("group"));
   }
-  return known.get(tables.queue) ? "indexed" : "unknown";
+  const known = queues.get(tables.queue);
+  return known === undefined ? undefined : known ? "indexed" : "unknown";
 }
 
 type Insert = (

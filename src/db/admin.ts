@@ -15,7 +15,7 @@ import {
   type TaskState,
 } from "../core/task.ts";
 import { query, type Queryable, type Sql } from "./connection.ts";
-import { errors, headers, lettersOf, moved, processing } from "./fragments.ts";
+import { errors, headers, lettersOf, moved, notify, processing } from "./fragments.ts";
 import { createIndexes } from "./indexes.ts";
 import type { Site } from "./site.ts";
 import type { Tables } from "./tables.ts";
@@ -105,7 +105,7 @@ export async function cancel(
   const kept = archive
     ? `, kept as (
         insert into ${tables.archive} (${columns}, headers)
-        select ${columns}, ${headers} || jsonb_build_object(
+        select ${columns}, ${headers} - '${header.rules}' || jsonb_build_object(
           '${header.status}', 'failed', '${header.errors}', ${errors} || '["Cancelled"]')
         from gone t on conflict do nothing
       )`
@@ -115,7 +115,7 @@ export async function cancel(
       delete from ${tables.queue} t where t.msg_id = $1::bigint and not (${processing})
       returning t.*
     )${kept}
-    select msg_id from gone`;
+    select msg_id, ${notify(tables)} from gone`;
   const doing = `Cannot cancel task ${id} of "${tables.name}"`;
   return (await query(sql, text, [id], doing)).length > 0;
 }

@@ -101,6 +101,9 @@ function another({ options }: Sql, changes: { max?: number } = {}): Sql {
   return postgres({ ...options, ...changes } as unknown as postgres.Options<never>) as Sql;
 }
 
+/** Without parameters, too, where the driver would send plain text to be planned anew each time. */
+const prepared = { prepare: true, simple: false } as postgres.UnsafeQueryOptions;
+
 /**
  * Runs one prepared statement. `doing` starts the sentence that a user reads if it fails, such as
  * `Cannot enqueue to "mails"`.
@@ -112,7 +115,7 @@ export async function query<Row extends object>(
   doing: string,
 ): Promise<Row[]> {
   try {
-    return await sql.unsafe<Row[]>(text, [...parameters], { prepare: true });
+    return await sql.unsafe<Row[]>(text, [...parameters], prepared);
   } catch (error) {
     throw readable(error, doing, sql);
   }

@@ -7,7 +7,7 @@
 import { header, taskId } from "../core/task.ts";
 import { query, type Queryable } from "./connection.ts";
 import { notify, releases } from "./fragments.ts";
-import { key, keyConflict, keysInTurn, orderedGroup } from "./indexes.ts";
+import { key, keyConflict, keysInTurn, orderedGroup, running } from "./indexes.ts";
 import type { Tables } from "./tables.ts";
 
 /** A task on its way in: JSON texts, and when it is due. */
@@ -22,7 +22,7 @@ export interface Due {
   readonly at: string | null;
   /** In a transaction that goes on: the earlier tasks it sees may be gone when it commits. */
   readonly commitsLater?: boolean;
-  /** Some task has a group; whether the index can tell if there are earlier ones of it. */
+  /** The queue has groups; whether there is the index that knows the tasks of each. */
   readonly groups?: "indexed" | "unknown" | undefined;
 }
 
@@ -47,17 +47,20 @@ function inserted(groups: Due["groups"]): string {
  * either have that earlier task still to claim, or have set their timers by it: they look again by
  * themselves, and the notification's lock at commit is not worth taking.
  *
- * That earlier task may be one that waits for others of its group, though. So the first task of a
- * group is news, too; for one that comes later, whoever settles the one before looks again.
+ * That earlier task may be one that waits for others of its group, though. So a task is news, too,
+ * if the last one of its group is not due before it; if that one runs, whoever settles it looks
+ * again. The last one, as the entries of those that are done lie at the other end of the index.
  */
 function notifyIfNews(tables: Tables, { commitsLater = false, groups }: Due): string {
   if (commitsLater || groups === "unknown") return notify(tables);
   // By the smallest `vt`, which the index knows: asking whether there is any earlier one reads all.
   const later = `(select min(vt) from ${tables.queue}) <= (select min(vt) from new)`;
+  const place = orderedGroup("t");
   const known = groups === undefined ? "" : `and not exists (
-      select from new where not exists (
-        select from ${tables.queue} t where ${orderedGroup("t")} = new.place
-      )
+      select from new where (
+        select t.vt <= new.vt or ${running("t")} from ${tables.queue} t
+        where ${place} = new.place order by ${place} desc, t.msg_id desc limit 1
+      ) is not true
     )`;
   return `case when ${later} ${known} then null else ${notify(tables)} end`;
 }

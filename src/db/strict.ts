@@ -19,7 +19,6 @@ import {
   wait,
 } from "./claim.ts";
 import { flights, type Rules } from "./flights.ts";
-import { headers } from "./fragments.ts";
 import { group, orderedGroup, running } from "./indexes.ts";
 import type { Site } from "./site.ts";
 import { hasTurn, type Turns } from "./turns.ts";
@@ -111,7 +110,7 @@ function claimText(site: Site, rules: Rules, own: Rules): string {
       case when not ${full} then (${wait(site.tables)}) end as wait,
       not ${full} and exists (select from flights where vt <= (select at from now)) as expired
     from (select) one left join claimed on true left join turns on turns.msg_id = claimed.id
-    order by turns.turn ${rules.lifo && !rules.grouped ? "desc" : "asc"}, id`;
+    order by turns.turn ${rules.lifo && !rules.grouped ? "desc, id desc" : "asc, id"}`;
 }
 
 const flying = "(select count(*)::int from flights)";
@@ -147,15 +146,15 @@ function heads(queue: string, { lifo }: Rules): string {
   const [after, within, direction] = lifo ? ["<", ">=", "desc"] : [">", "<=", "asc"];
   const place = orderedGroup("t");
   const head = (where: string) => `
-    select ${place} as place, t.msg_id, t.vt from ${queue} t ${where}
+    select ${place} as place, t.msg_id, t.vt, t.read_ct from ${queue} t ${where}
     order by ${place} ${direction}, t.msg_id ${direction} limit 1`;
   return `
     start as materialized (
       select place, coalesce($5::text collate "C", place) as "end"
       from (select coalesce($4::text collate "C", (${anyGroup(queue)}), '') as place) any_place
     ),
-    walk (place, msg_id, vt, lap, step) as (
-      select place, null::bigint, null::timestamptz,
+    walk (place, msg_id, vt, read_ct, lap, step) as (
+      select place, null::bigint, null::timestamptz, null::int,
         case when place = "end" or place ${after} "end" then 0 else 1 end, 0 from start
       union all
       select next.*, walk.step + 1 from walk cross join lateral (
@@ -170,7 +169,7 @@ function heads(queue: string, { lifo }: Rules): string {
     ),
     heads as materialized (
       select place, msg_id, step from walk
-      where vt <= (select at from now) and (
+      where vt <= (select at from now) and ${claimable} and (
         select true from ${queue} r
         where ${running("r")} and ${group("r")} = (walk.place collate "default") limit 1
       ) is null
@@ -203,7 +202,12 @@ const roundColumns = `
       (select place from start)
     ) as place,
     (select "end" from start) as "end",
-    (select count(*) from heads) < (select size from room)
-      and (select max(step) from walk) >= $1::int + ${patience} as unfinished`;
+    case
+      when (select count(*) from claimed) >= (select size from room) then false
+      when (select count(*) from heads) >= (select size from room)
+        then (select place from heads order by step desc limit 1) <> (select "end" from start)
+      else (select max(step) from walk) >= $1::int + ${patience}
+        and (select place from walk order by step desc limit 1) <> (select "end" from start)
+    end as unfinished`;
 
 const noRound = `null::text as place, null::text as "end", false as unfinished`;

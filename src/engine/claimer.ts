@@ -10,6 +10,7 @@ import { reap, type Rules, rulesInForce } from "../db/flights.ts";
 import type { Sql } from "../db/connection.ts";
 import type { Site } from "../db/site.ts";
 import { claimStrictly, type Round, type StrictClaim } from "../db/strict.ts";
+import { readable } from "../db/trouble.ts";
 import { Turns } from "../db/turns.ts";
 import { inTime } from "./deadline.ts";
 
@@ -95,7 +96,9 @@ export class Claimer implements AsyncDisposable {
     // The server gives up first: what it does for us after the deadline would be in nobody's hands.
     const options = { limit, leaseMs, rules, own, timeoutMs: deadlineMs / 2, round: this.#round };
     const claiming = claimStrictly(this.#site, this.#turns, options);
-    const claimed = await inTime(deadlineMs, claiming, () => this.#turns.reset());
+    const claimed = await inTime(deadlineMs, claiming, () => this.#turns.reset()).catch((error) => {
+      throw readable(error, `Cannot claim from "${this.#site.tables.name}"`, this.#site.sql);
+    });
     this.#round = claimed.round;
     this.#compare(claimed.inFlight, own.limit);
     return claimed;

@@ -28,7 +28,8 @@ export async function inTime<Result>(
 ): Promise<Result> {
   const { promise, reject } = Promise.withResolvers<never>();
   using _ = after(ms, () => {
-    reject(Object.assign(new Error(`no answer within ${ms / 1000} s`), { code: "NO_ANSWER" }));
+    const text = `no answer within ${Math.round(ms) / 1000} s`;
+    reject(Object.assign(new Error(text), { code: "NO_ANSWER" }));
     giveUp();
   });
   return await Promise.race([answer, promise]);

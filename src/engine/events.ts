@@ -40,7 +40,10 @@ export interface WorkerEvents {
   dead: FailureEvent;
   /** A task is back in the queue without a failed attempt: snoozed, or not started before a stop. */
   released: TaskEvent & { readonly delayMs: number };
-  /** Somebody else holds the task now, or it is gone: this worker changed nothing. */
+  /**
+   * Somebody else holds the task now, or it is gone: this worker changed nothing, or what it had
+   * changed was not answered while its lease lasted.
+   */
   lost: TaskEvent;
   /** A queue has nothing due, and this worker holds none of its tasks. */
   idle: { readonly queue: string };

@@ -114,6 +114,8 @@ export class Lane implements Tenant {
     this.#settler.leave();
     this.#giveBack(this.#backlog.takeAll());
     await Promise.all([settling, renewing, limiting, tending]);
+    // What was sent before the stop and answered after it has told nobody.
+    if (this.#freed) await wakeWorkers(this.site).catch(onError);
   }
 
   /** Ends all attempts that are still running; their tasks go back to the queue. */

@@ -52,7 +52,8 @@ export interface WorkerOptions {
    */
   lease?: Duration;
   /**
-   * After this many deliveries without any result a task is given up as one that crashes workers.
+   * After this many claims without any result a task is given up as one that crashes workers. It
+   * takes two at least: the first may have been that of somebody who just looked.
    *
    * @default 5
    */
