@@ -83,6 +83,8 @@ const inSource: readonly Rule[] = [
     })),
 ];
 
+const looseAssert = /^import \{[^}]*\} from "node:assert\/strict"/gm;
+
 const everywhere: readonly Rule[] = [
   words("no any", {
     // A reason given to the linter will do for the line below it.
@@ -91,6 +93,8 @@ const everywhere: readonly Rule[] = [
   }),
   words("no enum", { pattern: /^[ \t]*(?:export\s+|declare\s+|const\s+)*enum\s+\w/gm }),
   words("no default exports", { pattern: /\bexport\s+default\b|\bas\s+default\b/g }),
+  ({ text }) =>
+    matches(text, looseAssert, "no assert by name: on Deno its functions are loose then"),
   (source) =>
     importsOf(source).filter(({ specifier }) => specifier.startsWith("jsr:")).map(({ start }) => ({
       start,
@@ -127,21 +131,21 @@ interface Words {
   readonly unless?: RegExp;
 }
 
+function matches(text: string, pattern: RegExp, rule: string): Finding[] {
+  return [...text.matchAll(pattern)].map(({ index: start }) => ({ start, rule }));
+}
+
 function words(rule: string, { pattern, except, unless }: Words): Rule {
   return ({ path, text, code }) => {
     if (except?.test(path)) return [];
-    const found = [...code.matchAll(pattern)].map(({ index }) => ({ start: index, rule }));
-    return found.filter(({ start }) => !unless?.test(text.slice(0, start)));
+    return matches(code, pattern, rule).filter(({ start }) => !unless?.test(text.slice(0, start)));
   };
 }
 
 function sqlIn({ literals, code }: Source): Finding[] {
   const rule = "only src/db/ speaks SQL";
   const texts = literals.filter(({ text }) => sql.test(text)).map(({ start }) => ({ start, rule }));
-  return [
-    ...texts,
-    ...[...code.matchAll(/\b(?:sql|tx)`/g)].map(({ index: start }) => ({ start, rule })),
-  ];
+  return [...texts, ...matches(code, /\b(?:sql|tx)`/g, rule)];
 }
 
 function tooLong({ path, text }: Source): Finding[] {
@@ -224,8 +228,7 @@ const address = /https?:\/\/(?!(?:opencollective|github|www\.patreon)\.com\/)/g;
 /** What a file tells of the machine it was made on. */
 function machineTraces(path: string, text: string): Finding[] {
   const hosts = lockFile.test(path) ? [registry, address] : [registry];
-  const of = (pattern: RegExp, rule: string) =>
-    [...text.matchAll(pattern)].map(({ index }) => ({ start: index, rule }));
+  const of = (pattern: RegExp, rule: string) => matches(text, pattern, rule);
   return [
     ...of(machinePath, "no path of somebody's machine"),
     ...hosts.flatMap((pattern) => of(pattern, "no address of a registry")),
