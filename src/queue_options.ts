@@ -85,7 +85,8 @@ export interface EnqueueOptions<Input = unknown> {
    */
   key?: string | ((task: Input) => string | undefined);
   /**
-   * What a task that has the key already takes over from this one, if it has not started.
+   * What a task that has the key already takes over from this one, if it has not started; one that
+   * was put off by `SnoozeError` since has not.
    *
    * @default nothing
    */

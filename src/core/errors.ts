@@ -21,6 +21,7 @@ export type ErrorCode =
   | "OLD_PGMQ"
   | "REJECTED_LOGIN"
   | "RULES_DIFFER"
+  | "TOO_SLOW"
   | "WORKER_STATE";
 
 /**

@@ -97,7 +97,8 @@ export async function enqueue(
  * one statement: it waits for whoever is writing the same key, sees rows younger than the
  * statement's snapshot, and inserts after all if the row is gone by then. `do nothing` would have no
  * id for a row that it can't see. The row it locks is passed over by claims until we commit, which
- * is why it is not the way for every key: many producers of one key would hold its task for ever.
+ * is why workers are told, and why it is not the way for every key: many producers of one key would
+ * hold its task for ever.
  * For the same reason workers are told at the end of a transaction that has locked one.
  */
 export async function enqueueKeyed(
@@ -121,12 +122,13 @@ export async function enqueueKeyed(
       from turn, given where found is null
       order by place
       on conflict ${keyConflict} do update set message = ${replace ? replaced : "t.message"}
-      returning ${inserted(due.groups)}, ${key("t")} as key
+      returning ${inserted(due.groups)}, ${key("t")} as key, t.xmax::text <> '0' as touched
     ), placed as (
       select msg_id, key, row_number() over (partition by key order by msg_id) as nth from new
     )
     select array_to_string(array_agg(coalesce(found, msg_id) order by place), ',') as ids,
-      case when exists (select from new) then ${notifyIfNews(tables, due)} end as woken
+      case when exists (select from new where touched) then ${notify(tables)}
+        when exists (select from new) then ${notifyIfNews(tables, due)} end as woken
     from given left join placed
       on placed.nth = given.nth and coalesce(placed.key, '') = coalesce(given.key, '')`;
   const doing = `Cannot enqueue to "${tables.name}" with a key`;

@@ -19,15 +19,10 @@ import {
   wait,
 } from "./claim.ts";
 import { flights, type Rules } from "./flights.ts";
-import { group, orderedGroup, running } from "./indexes.ts";
+import { running } from "./indexes.ts";
+import { heads, type Round, roundColumns } from "./round.ts";
 import type { Site } from "./site.ts";
 import { hasTurn, type Turns } from "./turns.ts";
-
-/** A round through the groups: where it has come to, and where it ends. */
-export interface Round {
-  readonly place: string;
-  readonly end: string;
-}
 
 /** How much to claim, by which rules, and from which group on: without a round from any. */
 export interface StrictClaimOptions extends ClaimOptions {
@@ -58,9 +53,6 @@ interface StrictRow extends ClaimRow {
   readonly expired: boolean;
   readonly flying: number;
 }
-
-/** How many groups a claim passes in vain before it lets others have their turn. */
-const patience = 1000;
 
 /**
  * Leases due tasks that may run now: of each group the head, if none of the group is in flight,
@@ -102,10 +94,10 @@ function claimText(site: Site, rules: Rules, own: Rules): string {
     room as materialized (
       select case when ${hasTurn(lockOf(site))} then ${roomIn(rules)} else 0 end as size
     ),
-    ${rules.grouped ? heads(queue, rules) : earliest(queue, rules)},
+    ${rules.grouped ? heads(site, rules) : earliest(queue, rules)},
     claimed as (${leased(site, marks)})
     select ${claimedColumns}, ${rules.limit === undefined ? 0 : flying} as flying, ${
-    rules.grouped ? roundColumns : noRound
+    rules.grouped ? roundColumns(site) : noRound
   },
       case when not ${full} then (${wait(site.tables)}) end as wait,
       not ${full} and exists (select from flights where vt <= (select at from now)) as expired
@@ -134,80 +126,5 @@ function earliest(queue: string, { lifo }: Rules): string {
     turns as (select msg_id, vt as turn from due)`;
 }
 
-/**
- * A round through the groups: each step is one descent in the index, to the head of the next group.
- * It starts behind the last one's place, begins anew after the last group, and ends where it has
- * started, or once there are enough heads: Postgres takes no step that nobody asks for.
- *
- * Whether the group of a head has a task in flight is asked by a sub-select, as any kind of join
- * might make all steps first.
- */
-function heads(queue: string, { lifo }: Rules): string {
-  const [after, within, direction] = lifo ? ["<", ">=", "desc"] : [">", "<=", "asc"];
-  const place = orderedGroup("t");
-  const head = (where: string) => `
-    select ${place} as place, t.msg_id, t.vt, t.read_ct from ${queue} t ${where}
-    order by ${place} ${direction}, t.msg_id ${direction} limit 1`;
-  return `
-    start as materialized (
-      select place, coalesce($5::text collate "C", place) as "end"
-      from (select coalesce($4::text collate "C", (${anyGroup(queue)}), '') as place) any_place
-    ),
-    walk (place, msg_id, vt, read_ct, lap, step) as (
-      select place, null::bigint, null::timestamptz, null::int,
-        case when place = "end" or place ${after} "end" then 0 else 1 end, 0 from start
-      union all
-      select next.*, walk.step + 1 from walk cross join lateral (
-        (select ahead.*, walk.lap from (${head(`where ${place} ${after} walk.place`)}) ahead
-          where walk.lap = 0 or ahead.place ${within} (select "end" from start))
-        union all
-        (select first.*, 1 from (${head("")}) first
-          where walk.lap = 0 and first.place ${within} (select "end" from start))
-        limit 1
-      ) next
-      where walk.step < $1::int + ${patience}
-    ),
-    heads as materialized (
-      select place, msg_id, step from walk
-      where vt <= (select at from now) and ${claimable} and (
-        select true from ${queue} r
-        where ${running("r")} and ${group("r")} = (walk.place collate "default") limit 1
-      ) is null
-      limit (select size from room)
-    ),
-    due as (
-      select t.msg_id from ${queue} t
-      where t.msg_id = any (array(select msg_id from heads))
-        and t.vt <= (select at from now) and ${claimable} for update skip locked
-    ),
-    turns as (select msg_id, step as turn from heads)`;
-}
-
-/** A group to start with: of any task, so that runs which end early don't all favour the same. */
-function anyGroup(queue: string): string {
-  return `
-    select ${orderedGroup("t")} from ${queue} t
-    where t.msg_id >= (
-      select min(msg_id) + floor(random() * (max(msg_id) - min(msg_id) + 1))::bigint from ${queue}
-    )
-    order by t.msg_id limit 1`;
-}
-
-/** Where a round has come to: to the last head taken, or with too few of them as far as it went. */
-const roundColumns = `
-    coalesce(
-      case when (select count(*) from heads) >= (select size from room)
-        then (select place from heads order by step desc limit 1)
-        else (select place from walk order by step desc limit 1) end,
-      (select place from start)
-    ) as place,
-    (select "end" from start) as "end",
-    case
-      when (select count(*) from claimed) >= (select size from room) then false
-      when (select count(*) from heads) >= (select size from room)
-        then (select place from heads order by step desc limit 1) <> (select "end" from start)
-      else (select max(step) from walk) >= $1::int + ${patience}
-        and (select place from walk order by step desc limit 1) <> (select "end" from start)
-    end as unfinished`;
-
+/** The same columns without groups. */
 const noRound = `null::text as place, null::text as "end", false as unfinished`;

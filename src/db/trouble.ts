@@ -51,6 +51,10 @@ const reasons: Readonly<Record<string, Reason>> = {
     code: "MISSING_RIGHT",
     text: (message, where) => `the role lacks a right in ${where}: ${message}`,
   },
+  "57014": {
+    code: "TOO_SLOW",
+    text: (message) => `the server has given up on it: ${message}`,
+  },
   "42P10": { // nothing that `on conflict` could mean
     code: "MISSING_INDEX",
     text: (_, __, name) => `the queue lacks its index: ${creation(name)}`,

@@ -59,6 +59,7 @@ export class Turns implements AsyncDisposable {
     try {
       return (await Promise.all(sent))[1];
     } catch (error) {
+      await Promise.allSettled(sent); // the driver keeps a timer for a connection that ends earlier
       throw readable(error, doing, sql);
     }
   }

@@ -9,7 +9,8 @@ import { type Claim, claim } from "../db/claim.ts";
 import { reap, type Rules, rulesInForce } from "../db/flights.ts";
 import type { Sql } from "../db/connection.ts";
 import type { Site } from "../db/site.ts";
-import { claimStrictly, type Round, type StrictClaim } from "../db/strict.ts";
+import type { Round } from "../db/round.ts";
+import { claimStrictly, type StrictClaim } from "../db/strict.ts";
 import { readable } from "../db/trouble.ts";
 import { Turns } from "../db/turns.ts";
 import { inTime } from "./deadline.ts";
@@ -24,6 +25,8 @@ export interface ClaimerOptions {
   readonly deadlineMs: number;
   /** Ends the claiming. */
   readonly claiming: AbortSignal;
+  /** Called when other rules are kept to than before: something else may be claimed now. */
+  readonly onChange: () => void;
   /** Told of workers that keep to other rules. */
   readonly onError: (error: unknown) => void;
 }
@@ -85,7 +88,7 @@ export class Claimer implements AsyncDisposable {
     }
     const { deliveries, more, nextDueMs = Infinity, unfinished, expired } = claimed;
     const done = deliveries.length === 0 && !unfinished;
-    if (done ? nextDueMs <= pollMs : stirred) this.#stirred = true;
+    if (nextDueMs <= pollMs || !done && stirred) this.#stirred = true;
     const reaped = expired ? await reap(this.#site) : 0;
     return { ...claimed, more: more || reaped > 0 || unfinished && stirred };
   }
@@ -132,6 +135,7 @@ export class Claimer implements AsyncDisposable {
     const before = this.#rules ?? own;
     this.#rules = rules;
     if (rules.grouped === before.grouped && rules.limit === before.limit) return;
+    this.#options.onChange();
     if (rules.grouped !== own.grouped || rules.limit !== own.limit) onError(this.#differ(rules));
   }
 

@@ -47,8 +47,8 @@ export class Lane implements Tenant {
   asked = 0;
   /** When a look was sent that found nothing while nothing was held; `NaN` if that is not so. */
   emptyAt = NaN;
-  /** Something was settled that others may have been waiting for, and nothing claimed since. */
-  #freed = false;
+  /** How many tasks were settled that others may have been waiting for, with none claimed instead. */
+  #freed = 0;
   /** When the last result was written. */
   settledAt = -Infinity;
 
@@ -60,10 +60,11 @@ export class Lane implements Tenant {
     this.#host = host;
     this.#events = new LaneEvents(host.events, runnable.queue.name);
     const { rules } = runnable.definition;
-    this.#claimer = new Claimer(site, { ...options, ...host, rules, onError: this.#onError });
+    const told = { onChange: () => this.wake(), onError: this.#onError };
+    this.#claimer = new Claimer(site, { ...options, ...host, ...told, rules });
     this.#leases = new Leases(site, options.leaseMs, (held) => this.#lose(held));
     this.#attempts = new Attempts(runnable);
-    this.#settler = new Settler(site, runnable.queue.definition);
+    this.#settler = new Settler(site, runnable.queue.definition, host.claiming);
     host.slots.add(this);
   }
 
@@ -97,8 +98,12 @@ export class Lane implements Tenant {
     const { leaseMs, pauseMs } = this.#options;
     const onError = this.#onError;
     const settling = this.#settler.run({ signal: working, onError, pauseMs });
-    const keep = (turn: () => Promise<number>, pause: number, signal = working) =>
-      loop(turn, { wakeup: new Wakeup(), signal, onError, pauseMs: () => pause });
+    const keep = (
+      turn: () => Promise<number>,
+      pause: number,
+      signal = working,
+      wakeup = new Wakeup(),
+    ) => loop(turn, { wakeup, signal, onError, pauseMs: () => pause });
     const renewing = keep(() => this.#leases.renew(), Math.min(pauseMs, leaseMs / 10));
     const limiting = keep(() => Promise.resolve(this.#attempts.limit()), pauseMs);
     const tending = keep(() => this.#claimer.tend(), pauseMs, claiming);
@@ -111,11 +116,11 @@ export class Lane implements Tenant {
       },
       pauseMs: () => pauseMs,
     });
-    this.#settler.leave();
     this.#giveBack(this.#backlog.takeAll());
-    await Promise.all([settling, renewing, limiting, tending]);
-    // What was sent before the stop and answered after it has told nobody.
-    if (this.#freed) await wakeWorkers(this.site).catch(onError);
+    // What was sent before the stop and is answered after it has told nobody.
+    const telling = keep(() => this.#pass(), pauseMs, working, this.#wakeup);
+    await Promise.all([settling, renewing, limiting, tending, telling]);
+    await this.#pass().catch(onError);
   }
 
   /** Ends all attempts that are still running; their tasks go back to the queue. */
@@ -136,23 +141,23 @@ export class Lane implements Tenant {
   /** Claims; returns how long to wait before the next look. */
   async #look(limit: number): Promise<number> {
     const sentAt = now();
-    const look = this.#freed ? lookAgainMs : Infinity;
-    this.#freed = false;
+    const freed = this.#freed;
     const { deliveries, more, nextDueMs = Infinity } = await this.#claim(limit, sentAt);
+    this.#freed -= more ? Math.min(freed, deliveries.length) : freed;
     this.hungry = more;
     this.#host.slots.fill();
     this.#host.slots.offer();
     if (this.hungry) return 0;
     if (deliveries.length === 0) this.#rest(sentAt);
-    const again = deliveries.length > 0 ? lookAgainMs : look;
+    const again = deliveries.length > 0 || freed > 0 ? lookAgainMs : Infinity;
     return Math.min(again, nextDueMs, this.#options.pollMs);
   }
 
   /** No slot is free: what our results have made room for is left to the other workers. */
   async #pass(): Promise<number> {
-    if (this.#freed && this.#backlog.size === 0) {
-      this.#freed = false;
+    if (this.#freed > 0 && this.#backlog.size === 0) {
       await wakeWorkers(this.site);
+      this.#freed = 0;
     }
     return this.#options.pollMs;
   }
@@ -216,8 +221,8 @@ export class Lane implements Tenant {
       if (applied && !held.superseded) this.#events.announce(held, decision, durationMs);
       else this.#events.emit("lost", held, {});
       const dueSoon = "delayMs" in decision && decision.delayMs < this.#options.pollMs;
-      this.#freed = this.#claimer.strict;
-      if (dueSoon || this.#freed || this.held === 0) this.wake();
+      if (this.#claimer.strict) this.#freed++;
+      if (dueSoon || this.#freed > 0 || this.held === 0) this.wake();
     };
     this.#settler.add({ held, verdict: decision, done });
   }

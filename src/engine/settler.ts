@@ -18,12 +18,16 @@ export class Settler {
   readonly #completed = new Outbox((settlements) => this.#complete(settlements));
   readonly #returned = new Outbox((settlements) => this.#putBack(settlements));
   readonly #failed = new Outbox((settlements) => this.#bury(settlements));
-  #leaving = false;
+  readonly #claiming: AbortSignal;
 
-  /** Settles tasks of the queue at `site`. */
-  constructor(site: Site, definition: QueueDefinition) {
+  /**
+   * Settles tasks of the queue at `site`. Once `claiming` is aborted the other workers are told of
+   * what is settled, as this one won't take what comes next.
+   */
+  constructor(site: Site, definition: QueueDefinition, claiming: AbortSignal) {
     this.#site = site;
     this.#definition = definition;
+    this.#claiming = claiming;
   }
 
   /** Hands a verdict over. */
@@ -35,11 +39,6 @@ export class Settler {
   /** How many verdicts the database doesn't take. */
   get stuck(): number {
     return this.#completed.stuck + this.#returned.stuck + this.#failed.stuck;
-  }
-
-  /** From now on other workers are told of what is settled, as this one won't take what comes next. */
-  leave(): void {
-    this.#leaving = true;
   }
 
   /** Writes until the signal is aborted. */
@@ -56,7 +55,7 @@ export class Settler {
   #complete(settlements: readonly Settlement[]): Promise<Set<number>> {
     const receipts = settlements.map(({ held }) => held.delivery);
     const archive = this.#definition.archive !== undefined;
-    return complete(this.#site, receipts, archive, { wake: this.#leaving });
+    return complete(this.#site, receipts, archive, { wake: this.#claiming.aborted });
   }
 
   #putBack(settlements: readonly Settlement[]): Promise<Set<number>> {
@@ -66,7 +65,7 @@ export class Settler {
       delayMs: "delayMs" in verdict ? verdict.delayMs : 0,
       error: "error" in verdict ? describe(verdict.error) : null,
     }));
-    return putBack(this.#site, tasks, { wake: this.#leaving });
+    return putBack(this.#site, tasks, { wake: this.#claiming.aborted });
   }
 
   #bury(settlements: readonly Settlement[]): Promise<Set<number>> {
@@ -77,6 +76,6 @@ export class Settler {
     }));
     const { letters, archive } = this.#definition;
     const graveyard = { letters, archive: archive !== undefined };
-    return bury(this.#site, tasks, graveyard, { wake: this.#leaving });
+    return bury(this.#site, tasks, graveyard, { wake: this.#claiming.aborted });
   }
 }

@@ -129,7 +129,7 @@ for (const kind of backends) {
     it("end on the server when they wait for too long, and go on with the next", async () => {
       await queue.send(...Array(2));
       await duringTurn(() =>
-        assert.rejects(queue.claim({ ...limited(1), timeoutMs: 20.5 }), { code: "57014" })
+        assert.rejects(queue.claim({ ...limited(1), timeoutMs: 20.5 }), { code: "TOO_SLOW" })
       );
       assert.deepEqual(await deliveriesOf(), [0, 0]);
       assert.deepEqual(await queue.take(limited(1)), [1]);

@@ -98,6 +98,7 @@ describe("a worker", () => {
     const worker = new Worker({
       processors: [onTask],
       lease: "300ms",
+      maxCrashes: 1000, // on a busy machine so short a lease runs out time and again
       pollInterval: "20ms",
       pollExceptionInterval: "20ms",
     });

@@ -6,7 +6,8 @@
 
 import { attemptOf, crashesOf, type Delivery } from "../../src/core/task.ts";
 import type { Rules } from "../../src/db/flights.ts";
-import type { Round, StrictClaim } from "../../src/db/strict.ts";
+import type { Round } from "../../src/db/round.ts";
+import type { StrictClaim } from "../../src/db/strict.ts";
 import { claimed, expired, flies, groupName, queued, type Row, type State } from "./state.ts";
 import { Violation } from "./state.ts";
 

@@ -9,7 +9,7 @@ import { createQueue, setup } from "../../mod.ts";
 import type { Queryable, Sql } from "../../src/db/connection.ts";
 import type { Rules } from "../../src/db/flights.ts";
 import { type Site, siteOf } from "../../src/db/site.ts";
-import type { Round } from "../../src/db/strict.ts";
+import type { Round } from "../../src/db/round.ts";
 import { Turns } from "../../src/db/turns.ts";
 import type { Times } from "./claims.ts";
 import { Fairness } from "./claims.ts";
