@@ -87,18 +87,20 @@ for (const kind of backends) {
         assert.equal((await rows()).length, 1);
       });
 
-      it("wakes nobody if nothing is put in", async () => {
+      it("wakes workers if it changes what waits, as they have passed it over meanwhile", async () => {
         const heard: string[] = [];
         const { tables } = made.site;
         await backend.sql.listen(tables.channel, () => heard.push("task"));
         await backend.sql.listen("fence", (text) => heard.push(text));
         for (const key of ["a", "a", "b"]) {
           await made.queue.enqueue(1, { key });
-          await made.queue.enqueue(2, { key, replace });
           await backend.sql.notify("fence", key);
+          await made.queue.enqueue(2, { key, replace });
         }
-        while (heard.at(-1) !== "b") await backend.sql`select 1`;
-        assert.deepEqual(heard, ["task", "a", "a", "b"]);
+        await backend.sql.notify("fence", "end");
+        while (heard.at(-1) !== "end") await backend.sql`select 1`;
+        const replaced = "task";
+        assert.deepEqual(heard, ["task", "a", replaced, "a", replaced, "b", replaced, "end"]);
       });
     });
 
