@@ -4,13 +4,18 @@
  * @module
  */
 
+import process from "node:process";
 import { tablesOf } from "../../src/db/tables.ts";
 import { type Site, siteOf } from "../../src/db/site.ts";
 import { close, createQueue, type Queue, setup } from "../../mod.ts";
 import { createTestDatabase, type TestDatabase } from "./database.ts";
 
+const kinds = ["ours", "genuine", "older"] as const;
+
 /** Our `sql/pgmq.sql`, the genuine pgmq, and the shape its tables had before `last_read_at`. */
-export const backends = ["ours", "genuine", "older"] as const;
+export const backends = kinds.filter((kind) => {
+  return (process.env.PGTQ_TEST_BACKENDS ?? kinds.join()).split(",").includes(kind);
+});
 
 /** The options of a queue, as in `createQueue`. */
 export type Options = NonNullable<Parameters<typeof createQueue>[1]>;
