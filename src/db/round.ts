@@ -21,7 +21,7 @@ const patience = 1000;
 /** The heads that may run, in the order of a round, as many as there is room for. */
 export function heads(site: Site, { lifo }: Rules): string {
   const { queue } = site.tables;
-  const indexed = site.indexes.has("group") && site.indexes.has("running");
+  const indexed = isIndexed(site);
   const order = lifo
     ? { after: "<", within: ">=", direction: "desc" }
     : { after: ">", within: "<=", direction: "asc" };
@@ -42,6 +42,11 @@ export function heads(site: Site, { lifo }: Rules): string {
         and t.vt <= (select at from now) and ${claimable} for update skip locked
     ),
     turns as (select msg_id, step as turn from heads)`;
+}
+
+/** Whether a round can go by the indexes, or has to look at all. */
+function isIndexed({ indexes }: Site): boolean {
+  return indexes.has("group") && indexes.has("running");
 }
 
 /** How a round goes. */
@@ -122,7 +127,7 @@ function anyGroup(queue: string): string {
 }
 
 /** Where a round has come to: to the last head taken, or with too few of them as far as it went. */
-export function roundColumns({ indexes }: Site): string {
+export function roundColumns(site: Site): string {
   const last = (from: string) => `(select place from ${from} order by step desc limit 1)`;
   const enough = "(select count(*) from heads) >= (select size from room)";
   const unfinished = `case
@@ -135,5 +140,5 @@ export function roundColumns({ indexes }: Site): string {
     coalesce(case when ${enough} then ${last("heads")} else ${last("walk")} end,
       (select place from start)) as place,
     (select "end" from start) as "end",
-    ${indexes.has("group") && indexes.has("running") ? unfinished : "false"} as unfinished`;
+    ${isIndexed(site) ? unfinished : "false"} as unfinished`;
 }

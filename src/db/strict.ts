@@ -109,6 +109,7 @@ const flying = "(select count(*)::int from flights)";
 
 /** How many tasks may be claimed: the strictest limit of those with tasks in flight counts. */
 function roomIn({ limit }: Rules): string {
+  // Every parameter has to be somewhere for Postgres to know its type; this one is null then.
   if (limit === undefined) return "$1::int + coalesce($3::int, 0)";
   const strictest = `least($3::int, (select min("limit") from flights))`;
   return `greatest(0, least($1::int, ${strictest} - ${flying}))`;

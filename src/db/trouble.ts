@@ -89,6 +89,7 @@ export function missingQueue(name: string, owner = name.replace(/_dlq$/, "")): s
   return `the queue "${name}" doesn't exist: ${creation(owner)}`;
 }
 
-function creation(name: string): string {
+/** The command that creates a queue, or what it lacks. */
+export function creation(name: string): string {
   return `run \`pgtq create ${/^\w+$/.test(name) ? name : JSON.stringify(name)}\``;
 }

@@ -7,6 +7,7 @@
 import { getLogger } from "@logtape/logtape";
 import { describe } from "../core/verdict.ts";
 import type { Site } from "../db/site.ts";
+import { creation } from "../db/trouble.ts";
 import type { Rules } from "../db/flights.ts";
 import type { Emitter } from "./events.ts";
 
@@ -16,9 +17,9 @@ const log = getLogger(["pgtq", "worker"]);
 export function warnOfScans({ tables: { name }, indexes }: Site, { grouped, limit }: Rules): void {
   const needed = [...(grouped ? ["group"] as const : []), "running"] as const;
   if (!grouped && limit === undefined || needed.every((index) => indexes.has(index))) return;
-  log.warn("claims from {queue} are slow as it lacks an index: run `pgtq create {argument}`", {
+  log.warn("claims from {queue} are slow as it lacks an index: {advice}", {
     queue: name,
-    argument: /^\w+$/.test(name) ? name : JSON.stringify(name),
+    advice: creation(name),
   });
 }
 
