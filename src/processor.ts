@@ -4,7 +4,14 @@
  * @module
  */
 
-import { checkWithId, type IdField, type WithId, type WithoutId } from "./core/idempotency.ts";
+import {
+  checkWithId,
+  type Id,
+  type IdField,
+  type WithId,
+  type WithoutId,
+} from "./core/idempotency.ts";
+import { type Delivery, stableId } from "./core/task.ts";
 import { InvalidTaskError } from "./core/verdict.ts";
 import {
   parseProcessorOptions,
@@ -130,7 +137,9 @@ export function processor(
   );
   const run = async (task: unknown, context: Partial<TaskContext> = {}) => {
     const full = { ...unitTest(queue.name, definition), ...context };
-    await handle({ queue, definition, handler: handler as Handler<unknown> }, task, full);
+    const runnable = { queue, definition, handler: handler as Handler<unknown> };
+    // An id that stays the same has only a task in a queue: the caller's own has to do.
+    await handleChecked(runnable, task, full, { id: String(full.id), keep: true });
   };
   return Object.defineProperties(run, {
     queue: { value: queue, enumerable: true },
@@ -155,22 +164,23 @@ export function isProcessor(value: unknown): value is Processor {
   return typeof value === "function" && brand in value;
 }
 
-/**
- * Checks a task as it came from the queue, and runs the handler on it. Without an id that stays the
- * same, which only a task in a queue has, the caller's own or that of the context has to do.
- */
-export async function handle(
+/** Checks a task as it came from the queue if there is anything to check, and runs the handler. */
+export function handle(runnable: Runnable, delivery: Delivery, context: TaskContext): unknown {
+  const { queue, definition, handler } = runnable;
+  const plain = !queue.definition.schema && definition.idempotencyKey === undefined;
+  if (plain) return handler(delivery.message, context);
+  const id = stableId(delivery);
+  return handleChecked(runnable, delivery.message, context, { id, keep: false });
+}
+
+/** Runs the handler on what the schema makes of the task with its id put in. */
+async function handleChecked(
   { queue, definition: { idempotencyKey: field }, handler }: Runnable,
   message: unknown,
   context: TaskContext,
-  stableId?: string,
+  id: Omit<Id, "field">,
 ): Promise<void> {
-  const { schema } = queue.definition;
-  const id = stableId ?? String(context.id);
-  const keep = stableId === undefined;
-  const checked = schema || field !== undefined
-    ? await checkWithId(schema, message, { field, id, keep })
-    : { value: message };
+  const checked = await checkWithId(queue.definition.schema, message, { ...id, field });
   if ("problem" in checked) throw new InvalidTaskError(checked.problem);
   await handler(checked.value, context);
 }

@@ -108,6 +108,8 @@ export function crashesOf({ headers }: Delivery): number {
 /** An id, as text; our statements read it by the same pattern. */
 export const idPattern = "^[1-9][0-9]{0,17}$";
 
+const isId = new RegExp(idPattern);
+
 /**
  * The id that stays the same through retries and redrives, for idempotency keys. On a task that the
  * Python package has redriven only that of the failed task is known.
@@ -118,7 +120,7 @@ export function stableId({ id, headers }: Delivery): string {
 
 function idText(value: unknown): string | undefined {
   const text = typeof value === "string" || typeof value === "number" ? String(value) : "";
-  return new RegExp(idPattern).test(text) ? text : undefined;
+  return isId.test(text) ? text : undefined;
 }
 
 /** The group of a task, if it has one. */

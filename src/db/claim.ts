@@ -4,10 +4,10 @@
  * @module
  */
 
-import { fromJson } from "../core/input.ts";
-import { type Delivery, header, headersOf, taskId } from "../core/task.ts";
+import { type Delivery, header } from "../core/task.ts";
 import { query } from "./connection.ts";
 import { accounted, crashes, headers } from "./fragments.ts";
+import { type Parcel, parcels, unpack } from "./parcels.ts";
 import type { Site } from "./site.ts";
 import type { Tables } from "./tables.ts";
 
@@ -24,12 +24,7 @@ export interface Claim {
 export const claimable = `msg_id <= ${Number.MAX_SAFE_INTEGER} and read_ct < ${2 ** 31 - 1}`;
 
 /** A row of a claim's answer. The first one is there even if nothing was claimed. */
-export interface ClaimRow {
-  readonly id: string | null;
-  readonly deliveries: number;
-  readonly enqueued: Date | string;
-  readonly message: string | null;
-  readonly headers: string | null;
+export interface ClaimRow extends Parcel {
   readonly wait: number | null;
 }
 
@@ -58,17 +53,14 @@ export async function claim(
       select msg_id, vt from ${tables.queue}
       where vt <= (select clock_timestamp()) and ${claimable}
       order by vt ${direction} limit $1::int for update skip locked
-    ), claimed as (${leased(site)})
-    select ${claimedColumns}, case when (select count(*) from claimed) < $1::int
+    ), claimed as (${leased(site)}),
+    parcels as (${parcels("due", `due.vt ${direction}, id ${direction}`)})
+    select parcels.*, case when (select count(*) from claimed) < $1::int
       then (${wait(tables)}) end as wait
-    from (select) one left join claimed on true left join due on msg_id = id
-    order by due.vt ${direction}, id ${direction}`;
+    from (select) one left join parcels on true order by part`;
   const doing = `Cannot claim from "${tables.name}"`;
   return toClaim(await query<ClaimRow>(sql, text, [limit, leaseMs], doing), limit);
 }
-
-/** What the answer of a claim says of its tasks. */
-export const claimedColumns = "id, deliveries, enqueued, message::text, headers::text";
 
 /**
  * Leases the rows of `due` for `$2` milliseconds, and adds `marks` to their headers. With an array
@@ -83,8 +75,8 @@ export function leased({ tables, lastReadAt }: Site, marks?: string): string {
         then ${marked} || ${doubt} else ${marks ? marked : "t.headers"} end,
       vt = clock_timestamp() + $2::float8 * interval '1 millisecond'
     where t.msg_id = any (array(select msg_id from due))
-    returning t.msg_id as id, t.read_ct as deliveries, t.enqueued_at as enqueued, t.message,
-      t.headers`;
+    returning t.msg_id as id, t.read_ct as deliveries,
+      date_part('epoch', t.enqueued_at) * 1000 as enqueued, t.message, t.headers`;
 }
 
 /**
@@ -102,20 +94,10 @@ export function wait({ queue }: Tables): string {
 
 /** A claim's answer as it is handed over. */
 export function toClaim(rows: readonly ClaimRow[], limit: number): Claim {
-  const deliveries = rows.filter((row) => row.id !== null).map(toDelivery);
+  const deliveries = rows.flatMap(unpack);
   return {
     deliveries,
     more: deliveries.length >= limit,
     nextDueMs: rows[0]?.wait ?? undefined,
-  };
-}
-
-function toDelivery(row: ClaimRow): Delivery {
-  return {
-    id: taskId(row.id),
-    deliveries: row.deliveries,
-    enqueuedAt: new Date(row.enqueued),
-    message: fromJson(row.message),
-    headers: headersOf(fromJson(row.headers)),
   };
 }

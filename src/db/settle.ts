@@ -65,8 +65,13 @@ export async function complete(
   const { sql, tables } = site;
   const gone = `delete from ${tables.queue} t using ${sentReceipts} where ${held} returning t.*`;
   const text = `with gone as (${gone})${archive ? archived(site) : ""}
-    select msg_id as id${wake ? `, ${notify(tables)}` : ""} from gone`;
-  return ids(await query(sql, text, arrays(receipts), `Cannot complete tasks of "${tables.name}"`));
+    select array_to_string(array(
+      select r.id from ${sentReceipts} where r.id not in (select msg_id from gone)
+    ), ',') as lost${wake ? `, (select ${notify(tables)} from gone limit 1)` : ""}`;
+  const doing = `Cannot complete tasks of "${tables.name}"`;
+  const [row] = await query<{ lost: string }>(sql, text, arrays(receipts), doing);
+  const lost = new Set(row!.lost === "" ? [] : row!.lost.split(",").map(taskId));
+  return new Set(receipts.map(({ id }) => id).filter((id) => !lost.has(id)));
 }
 
 /** A task id can be in the archive already if a queue was dropped and made anew: it stays there. */

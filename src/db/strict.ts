@@ -11,7 +11,6 @@ import { header } from "../core/task.ts";
 import {
   type Claim,
   claimable,
-  claimedColumns,
   type ClaimOptions,
   type ClaimRow,
   leased,
@@ -20,6 +19,7 @@ import {
 } from "./claim.ts";
 import { flights, type Rules } from "./flights.ts";
 import { running } from "./indexes.ts";
+import { parcels } from "./parcels.ts";
 import { heads, type Round, roundColumns } from "./round.ts";
 import type { Site } from "./site.ts";
 import { hasTurn, type Turns } from "./turns.ts";
@@ -87,6 +87,7 @@ function lockOf({ tables: { queue } }: Site): string {
 function claimText(site: Site, rules: Rules, own: Rules): string {
   const { queue } = site.tables;
   const marks = JSON.stringify({ [header.status]: "processing", [header.rules]: own });
+  const direction = rules.lifo && !rules.grouped ? "desc" : "asc";
   const full = "(select count(*) from claimed) >= $1::int";
   return `
     with recursive now as materialized (select clock_timestamp() as at),
@@ -95,14 +96,14 @@ function claimText(site: Site, rules: Rules, own: Rules): string {
       select case when ${hasTurn(lockOf(site))} then ${roomIn(rules)} else 0 end as size
     ),
     ${rules.grouped ? heads(site, rules) : earliest(queue, rules)},
-    claimed as (${leased(site, marks)})
-    select ${claimedColumns}, ${rules.limit === undefined ? 0 : flying} as flying, ${
+    claimed as (${leased(site, marks)}),
+    parcels as (${parcels("turns", `turns.turn ${direction}, id ${direction}`)})
+    select parcels.*, ${rules.limit === undefined ? 0 : flying} as flying, ${
     rules.grouped ? roundColumns(site) : noRound
   },
       case when not ${full} then (${wait(site.tables)}) end as wait,
       not ${full} and exists (select from flights where vt <= (select at from now)) as expired
-    from (select) one left join claimed on true left join turns on turns.msg_id = claimed.id
-    order by turns.turn ${rules.lifo && !rules.grouped ? "desc, id desc" : "asc, id"}`;
+    from (select) one left join parcels on true order by part`;
 }
 
 const flying = "(select count(*)::int from flights)";

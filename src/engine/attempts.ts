@@ -14,6 +14,7 @@ import type { Held } from "./lease.ts";
 
 /** How an attempt ended, and after how long. */
 export interface Ended {
+  readonly held: Held;
   readonly outcome: Outcome;
   readonly durationMs: number;
   /** The task is somebody else's: the outcome doesn't matter. */
@@ -23,12 +24,14 @@ export interface Ended {
 /** Runs attempts of one processor. */
 export class Attempts {
   readonly #runnable: Runnable;
+  readonly #onEnd: (ended: Ended) => void;
   /** In the order of their start. */
   readonly #running = new Map<Receipt, Attempt>();
 
-  /** Prepares to run the handler of this processor. */
-  constructor(runnable: Runnable) {
+  /** Prepares to run the handler of this processor; `onEnd` is called once for each attempt. */
+  constructor(runnable: Runnable, onEnd: (ended: Ended) => void) {
     this.#runnable = runnable;
+    this.#onEnd = onEnd;
   }
 
   /** How many are running. */
@@ -37,12 +40,13 @@ export class Attempts {
   }
 
   /** Runs the handler on a task. */
-  async run(held: Held): Promise<Ended> {
-    const attempt = new Attempt();
+  start(held: Held, startedAt: number): void {
+    const attempt = new Attempt(startedAt, (outcome) => {
+      this.#running.delete(held.delivery);
+      this.#onEnd({ held, outcome, durationMs: now() - startedAt, lost: attempt.lost });
+    });
     this.#running.set(held.delivery, attempt);
-    const outcome = await attempt.run(this.#runnable, held);
-    this.#running.delete(held.delivery);
-    return { outcome, durationMs: now() - attempt.startedAt, lost: attempt.lost };
+    attempt.run(this.#runnable, held);
   }
 
   /** Ends the attempt on a task that somebody else has now, if there is one. */

@@ -12,11 +12,13 @@ export const staleMs = 1000;
 
 /** The tasks of one lane that wait for a slot, in the order of their claims. */
 export class Backlog {
-  readonly #waiting: Held[] = [];
+  /** Those before `#next` have left already: to move up all others for each one would take longer. */
+  #waiting: Held[] = [];
+  #next = 0;
 
   /** How many there are. */
   get size(): number {
-    return this.#waiting.length;
+    return this.#waiting.length - this.#next;
   }
 
   /** Adds a task that was just claimed. */
@@ -26,23 +28,33 @@ export class Backlog {
 
   /** Takes the next one out. */
   next(): Held {
-    return this.#waiting.shift()!;
+    const held = this.#waiting[this.#next++]!;
+    if (this.size === 0) this.takeAll();
+    return held;
   }
 
   /** Takes one out that is lost, if it is there. */
   lose(held: Held): void {
-    const place = this.#waiting.indexOf(held);
+    const place = this.#waiting.indexOf(held, this.#next);
     if (place >= 0) this.#waiting.splice(place, 1);
   }
 
   /** Takes out those that have waited for too long. */
   takeStale(): Held[] {
-    const fresh = this.#waiting.findIndex(({ claimedAt }) => now() - claimedAt < staleMs);
-    return this.#waiting.splice(0, fresh < 0 ? this.size : fresh);
+    const oldest = this.#waiting[this.#next];
+    const since = now() - staleMs;
+    if (!oldest || oldest.claimedAt > since) return [];
+    const all = this.takeAll();
+    const fresh = all.findIndex(({ claimedAt }) => claimedAt > since);
+    this.#waiting = fresh < 0 ? [] : all.splice(fresh);
+    return all;
   }
 
   /** Takes all out. */
   takeAll(): Held[] {
-    return this.#waiting.splice(0);
+    const all = this.#waiting.slice(this.#next);
+    this.#waiting = [];
+    this.#next = 0;
+    return all;
   }
 }

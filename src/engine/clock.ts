@@ -24,6 +24,13 @@ export function after(ms: number, action: () => void): Disposable {
   return { [Symbol.dispose]: () => clearTimeout(timer) };
 }
 
+/** Runs `action` once the event loop has let others have their turn. */
+export function soon(action: () => void): void {
+  // Not every edge runtime has it; a timer does the same, later.
+  if (typeof setImmediate === "function") setImmediate(action);
+  else setTimeout(action, 0);
+}
+
 /** Waits for a time, or until the signal is aborted, whichever comes first. */
 export async function sleep(ms: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;

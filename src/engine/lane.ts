@@ -6,18 +6,19 @@
 
 import { Pace } from "../core/pace.ts";
 import { crashesOf, type Delivery } from "../core/task.ts";
-import { givenUp, type Verdict, verdict } from "../core/verdict.ts";
+import { givenUp, verdict } from "../core/verdict.ts";
 import type { Claim } from "../db/claim.ts";
 import { wakeWorkers } from "../db/settle.ts";
 import type { Site } from "../db/site.ts";
 import type { Runnable } from "../processor.ts";
-import { Attempts } from "./attempts.ts";
+import { Attempts, type Ended } from "./attempts.ts";
 import { Backlog, staleMs } from "./backlog.ts";
 import { Claimer } from "./claimer.ts";
 import { now } from "./clock.ts";
 import type { Host, LaneOptions } from "./host.ts";
 import { LaneEvents } from "./lane_events.ts";
 import { type Held, Leases } from "./lease.ts";
+import type { Settlement } from "./outbox.ts";
 import { Settler } from "./settler.ts";
 import type { Tenant } from "./slots.ts";
 import { loop, Wakeup } from "./wakeup.ts";
@@ -63,7 +64,7 @@ export class Lane implements Tenant {
     const told = { onChange: () => this.wake(), onError: this.#onError };
     this.#claimer = new Claimer(site, { ...options, ...host, ...told, rules });
     this.#leases = new Leases(site, options.leaseMs, (held) => this.#lose(held));
-    this.#attempts = new Attempts(runnable);
+    this.#attempts = new Attempts(runnable, (ended) => this.#judge(ended));
     this.#settler = new Settler(site, runnable.queue.definition, host.claiming);
     host.slots.add(this);
   }
@@ -97,7 +98,8 @@ export class Lane implements Tenant {
     const { claiming, working } = this.#host;
     const { leaseMs, pauseMs } = this.#options;
     const onError = this.#onError;
-    const settling = this.#settler.run({ signal: working, onError, pauseMs });
+    const onSettled = this.#onSettled;
+    const settling = this.#settler.run({ signal: working, onError, onSettled, pauseMs });
     const keep = (
       turn: () => Promise<number>,
       pause: number,
@@ -190,14 +192,14 @@ export class Lane implements Tenant {
       this.#backlog.add(held);
       return;
     }
-    this.#settle(held, givenUp(crashes), 0);
+    this.#settler.add({ held, verdict: givenUp(crashes), durationMs: 0 });
   }
 
   /** Starts the next buffered task; called when a slot is free for it. */
-  start(): void {
+  start(at: number): void {
     const held = this.#backlog.next();
-    if (now() < held.leaseUntil) {
-      void this.#process(held);
+    if (at < held.leaseUntil) {
+      this.#attempts.start(held, at);
     } else {
       // The event loop was blocked for long: somebody else may have it, running it would be twice.
       this.#giveBack([held]);
@@ -205,27 +207,23 @@ export class Lane implements Tenant {
     }
   }
 
-  async #process(held: Held): Promise<void> {
-    const { outcome, durationMs, lost } = await this.#attempts.run(held);
+  #judge({ held, outcome, durationMs, lost }: Ended): void {
     this.#pace.observe(durationMs);
     const decision = verdict(outcome, held.attempt, this.#runnable.definition);
-    if (!lost) this.#settle(held, decision, durationMs);
+    if (!lost) this.#settler.add({ held, verdict: decision, durationMs });
     this.#host.slots.release();
   }
 
-  #settle(held: Held, decision: Verdict, durationMs: number): void {
-    const done = (applied: boolean) => {
-      this.#leases.drop(held);
-      this.settledAt = now();
-      this.#host.changed.wake();
-      if (applied && !held.superseded) this.#events.announce(held, decision, durationMs);
-      else this.#events.emit("lost", held, {});
-      const dueSoon = "delayMs" in decision && decision.delayMs < this.#options.pollMs;
-      if (this.#claimer.strict) this.#freed++;
-      if (dueSoon || this.#freed > 0 || this.held === 0) this.wake();
-    };
-    this.#settler.add({ held, verdict: decision, done });
-  }
+  readonly #onSettled = ({ held, verdict, durationMs }: Settlement, applied: boolean): void => {
+    this.#leases.drop(held);
+    this.settledAt = now();
+    this.#host.changed.wake();
+    if (applied && !held.superseded) this.#events.announce(held, verdict, durationMs);
+    else this.#events.emit("lost", held, {});
+    const dueSoon = "delayMs" in verdict && verdict.delayMs < this.#options.pollMs;
+    if (this.#claimer.strict) this.#freed++;
+    if (dueSoon || this.#freed > 0 || this.held === 0) this.wake();
+  };
 
   /** Somebody else has the task: nothing is written, and the handler hears of it. */
   #lose(held: Held): void {
@@ -238,7 +236,9 @@ export class Lane implements Tenant {
   }
 
   #giveBack(tasks: readonly Held[]): void {
-    for (const held of tasks) this.#settle(held, { kind: "release" }, 0);
+    for (const held of tasks) {
+      this.#settler.add({ held, verdict: { kind: "release" }, durationMs: 0 });
+    }
   }
 
   /** The handler has become slow: other workers shall have what waits here for it. */

@@ -14,8 +14,8 @@ import { loop, Wakeup } from "./wakeup.ts";
 export interface Settlement {
   readonly held: Held;
   readonly verdict: Verdict;
-  /** Called once: whether the verdict holds, or the task was somebody else's by then. */
-  readonly done: (applied: boolean) => void;
+  /** How long the attempt took, in milliseconds. */
+  readonly durationMs: number;
 }
 
 /** Writes verdicts; returns the ids of the tasks that were still held. */
@@ -31,6 +31,8 @@ const batchSize = 1000;
 export interface OutboxOptions {
   readonly signal: AbortSignal;
   readonly onError: (error: unknown) => void;
+  /** Called once for each verdict: whether it holds, or the task was somebody else's by then. */
+  readonly onSettled: (settlement: Settlement, applied: boolean) => void;
   /** How long to leave a verdict alone that the database doesn't take, in milliseconds. */
   readonly pauseMs: number;
 }
@@ -79,18 +81,23 @@ export class Outbox {
     await sleep(gatherMs, options.signal);
     const batch = retry > 0 ? this.#waiting.splice(0, this.#size) : this.#stuck.splice(0, 1);
     try {
-      this.#finish(batch, await this.#write(batch));
+      this.#finish(batch, await this.#write(batch), options);
     } catch (error) {
       this.#keep(batch, error, options);
     }
     return 0;
   }
 
-  #finish(batch: readonly Settlement[], applied: Set<number>): void {
+  #finish(
+    batch: readonly Settlement[],
+    applied: Set<number>,
+    { onSettled }: OutboxOptions,
+  ): void {
     this.#size = Math.min(2 * this.#size, batchSize);
     this.#waiting.push(...this.#stuck.splice(0)); // what was in their way may be gone
     for (const settlement of batch) {
-      settlement.done(applied.has(settlement.held.delivery.id) || this.#mustBeOurs(settlement));
+      const { id } = settlement.held.delivery;
+      onSettled(settlement, applied.has(id) || this.#mustBeOurs(settlement));
     }
   }
 

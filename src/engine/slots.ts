@@ -7,6 +7,8 @@
  * @module
  */
 
+import { now, soon } from "./clock.ts";
+
 /** What the slots need to know of a lane, and tell it. */
 export interface Tenant {
   /** It may have tasks to claim, as far as it knows. */
@@ -19,8 +21,8 @@ export interface Tenant {
   readonly asked: number;
   /** How many tasks this number of slots will start in a moment. */
   ahead(slots: number): number;
-  /** Starts its next buffered task, and calls `release` when that is over. */
-  start(): void;
+  /** Starts its next buffered task at this time, and calls `release` when that is over. */
+  start(at: number): void;
   /** There may be something to claim for. */
   wake(): void;
 }
@@ -28,12 +30,17 @@ export interface Tenant {
 /** The most tasks in one claim; the most claimed ahead is twice that, so that claims stay large. */
 const maxClaim = 1000;
 
+/** For so long tasks may start in one go; then the connections, and others, have their turn. */
+const burstMs = 2;
+
 /** The slots of one worker. */
 export class Slots {
   readonly #limit: number;
   readonly #claiming: AbortSignal;
   readonly #tenants: Tenant[] = [];
   #running = 0;
+  /** When the event loop's present turn began, as far as starts go; `undefined` before the first. */
+  #burstAt: number | undefined;
   /** How many more tasks may be claimed. */
   #budget: number;
 
@@ -92,11 +99,25 @@ export class Slots {
     while (this.#running < this.#limit && !this.#claiming.aborted) {
       const next = this.#tenants.findIndex(({ buffered }) => buffered > 0);
       if (next < 0) return;
+      const at = now();
+      if (at > this.#burst(at) + burstMs) return;
       const [tenant] = this.#tenants.splice(next, 1);
       this.#tenants.push(tenant!);
       this.#running++;
-      tenant!.start();
+      tenant!.start(at);
     }
+  }
+
+  /** When the burst began that a start at this time is part of; after its end it goes on. */
+  #burst(at: number): number {
+    if (this.#burstAt === undefined) {
+      this.#burstAt = at;
+      soon(() => {
+        this.#burstAt = undefined;
+        this.fill();
+      });
+    }
+    return this.#burstAt;
   }
 
   /** Takes a slot back and puts it to use. */

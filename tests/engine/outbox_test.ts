@@ -16,14 +16,15 @@ async function settle(ids: readonly number[], write: Write, leaseUntil = now() +
     outbox.add({
       held: { delivery, ...rest },
       verdict: { kind: "complete" },
-      done: (applied) => {
-        done.push([id, applied]);
-        if (done.length === ids.length) controller.abort();
-      },
+      durationMs: 0,
     });
   }
   const onError = (error: unknown) => void errors.push(error);
-  await outbox.run({ signal: controller.signal, onError, pauseMs: 20 });
+  const onSettled = ({ held }: Settlement, applied: boolean) => {
+    done.push([held.delivery.id, applied]);
+    if (done.length === ids.length) controller.abort();
+  };
+  await outbox.run({ signal: controller.signal, onError, onSettled, pauseMs: 20 });
   return { done, errors };
 }
 
