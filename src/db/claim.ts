@@ -20,12 +20,22 @@ export interface Claim {
   readonly nextDueMs: number | undefined;
 }
 
+/** What a claim without order or number brought. */
+export interface PlainClaim extends Claim {
+  /** When the last of the tasks became due, as Postgres writes it. */
+  readonly last: string | undefined;
+}
+
 /** Rows that can't be handed over stay: failing on one would take its neighbours' leases in vain. */
 export const claimable = `msg_id <= ${Number.MAX_SAFE_INTEGER} and read_ct < ${2 ** 31 - 1}`;
 
 /** A row of a claim's answer. The first one is there even if nothing was claimed. */
 export interface ClaimRow extends Parcel {
   readonly wait: number | null;
+}
+
+interface PlainRow extends ClaimRow {
+  readonly last: string | null;
 }
 
 /** How much to claim. */
@@ -36,6 +46,12 @@ export interface ClaimOptions {
   readonly lifo?: boolean;
 }
 
+/** From where on to claim. */
+export interface PlainClaimOptions extends ClaimOptions {
+  /** Only tasks that became due then or later; with `lifo` then or earlier. */
+  readonly since?: string | undefined;
+}
+
 /**
  * Leases up to `limit` due tasks, earliest due first. Rows that others are claiming are skipped.
  *
@@ -44,22 +60,24 @@ export interface ClaimOptions {
  */
 export async function claim(
   site: Site,
-  { limit, leaseMs, lifo = false }: ClaimOptions,
-): Promise<Claim> {
+  { limit, leaseMs, lifo = false, since }: PlainClaimOptions,
+): Promise<PlainClaim> {
   const { sql, tables } = site;
-  const direction = lifo ? "desc" : "asc";
+  const [direction, after, last] = lifo ? ["desc", "<=", "min"] : ["asc", ">=", "max"];
+  const begin = `coalesce($3::text::timestamptz, '${lifo ? "" : "-"}infinity')`;
   const text = `
     with due as (
       select msg_id, vt from ${tables.queue}
-      where vt <= (select clock_timestamp()) and ${claimable}
-      order by vt ${direction} limit $1::int for update skip locked
+      where vt <= (select clock_timestamp()) and vt ${after} (select ${begin}) and ${claimable}
+      order by vt ${direction} limit (select $1::int) for update skip locked
     ), claimed as (${leased(site)}),
     parcels as (${parcels("due", `due.vt ${direction}, id ${direction}`)})
     select parcels.*, case when (select count(*) from claimed) < $1::int
-      then (${wait(tables)}) end as wait
+      then (${wait(tables)}) end as wait, (select ${last}(vt) from due)::text as last
     from (select) one left join parcels on true order by part`;
   const doing = `Cannot claim from "${tables.name}"`;
-  return toClaim(await query<ClaimRow>(sql, text, [limit, leaseMs], doing), limit);
+  const rows = await query<PlainRow>(sql, text, [limit, leaseMs, since ?? null], doing);
+  return { ...toClaim(rows, limit), last: rows[0]!.last ?? undefined };
 }
 
 /**
@@ -67,7 +85,7 @@ export async function claim(
  * of ids the update goes by the primary key: a join reads a big queue from end to end.
  */
 export function leased({ tables, lastReadAt }: Site, marks?: string): string {
-  const marked = marks ? `${headers} || '${marks}'` : headers;
+  const marked = marks ? `${headers} || ${marks}` : headers;
   return `
     update ${tables.queue} t set read_ct = t.read_ct + 1,
       ${lastReadAt ? "last_read_at = clock_timestamp()," : ""}

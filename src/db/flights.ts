@@ -25,17 +25,37 @@ export interface Rules {
 }
 
 /**
+ * Who claims. A worker that takes tasks ahead of time holds more than it runs at once: no more of
+ * them than it has seats for count as in flight.
+ */
+export interface Crew {
+  /** A name that no other worker has. */
+  readonly worker: string;
+  /** How many tasks it runs at once, the same for as long as it claims. */
+  readonly seats: number;
+}
+
+/**
  * All tasks in flight, to be asked for more: by any other condition the planner might find them in
  * another index, past all that is due or delayed.
  */
 export function flights({ queue }: Tables): string {
-  const rules = (name: string) => `r.headers #>> '{${header.rules},${name}}'`;
+  const rule = (name: string) => `r.headers #>> '{${header.rules},${name}}'`;
+  const count = (name: string) =>
+    `case when ${rule(name)} ~ '^[1-9]\\d{0,8}$' then (${rule(name)})::int end as "${name}"`;
   return `flights as materialized (
-      select r.msg_id, r.vt, ${rules("grouped")} = 'true' as grouped,
-        case when ${rules("limit")} ~ '^[1-9]\\d{0,8}$' then (${rules("limit")})::int end as "limit"
+      select r.msg_id, r.vt, ${rule("grouped")} = 'true' as grouped, ${count("limit")},
+        ${rule("worker")} as worker, ${count("seats")}
       from ${queue} r where ${running("r")}
     )`;
 }
+
+/** How many tasks each worker has in flight, as far as they count; those of nobody all do. */
+export const crews = `crews as materialized (
+      select worker, count(*)::int as held,
+        least(count(*), coalesce(max(seats), count(*)))::int as flying
+      from flights group by worker
+    )`;
 
 /**
  * Puts back what is in flight on a lease that has run out. Whoever held it finds that out when it

@@ -68,7 +68,8 @@ export function moved(lastReadAt: boolean, prefix = ""): string {
 }
 
 /** Receipts sent as two array literals: `r (id, deliveries)` from the parameters `$1` and `$2`. */
-export const sentReceipts = `unnest($1::text::bigint[], $2::text::int[]) as r (id, deliveries)`;
+export const sentReceipts = `unnest((select $1::text::bigint[]), (select $2::text::int[]))
+    as r (id, deliveries)`;
 
 /** Wakes the workers that listen. */
 export function notify({ channel }: Tables): string {

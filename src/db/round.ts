@@ -27,8 +27,8 @@ export function heads(site: Site, { lifo }: Rules): string {
     : { after: ">", within: "<=", direction: "asc" };
   return `
     start as materialized (
-      select place, coalesce($5::text collate "C", place) as "end"
-      from (select coalesce($4::text collate "C", (${anyGroup(queue)}), '') as place) any_place
+      select place, coalesce($6::text collate "C", place) as "end"
+      from (select coalesce($5::text collate "C", (${anyGroup(queue)}), '') as place) any_place
     ),
     ${indexed ? walk(queue, order) : sorted(queue, order)},
     heads as materialized (

@@ -17,7 +17,7 @@ import {
   toClaim,
   wait,
 } from "./claim.ts";
-import { flights, type Rules } from "./flights.ts";
+import { type Crew, crews, flights, type Rules } from "./flights.ts";
 import { running } from "./indexes.ts";
 import { parcels } from "./parcels.ts";
 import { heads, type Round, roundColumns } from "./round.ts";
@@ -31,6 +31,8 @@ export interface StrictClaimOptions extends ClaimOptions {
   readonly timeoutMs?: number;
   /** The worker's own rules, for others to see, where those it keeps to are stricter. */
   readonly own?: Rules;
+  /** Who claims; without it each task counts. */
+  readonly crew?: Crew | undefined;
   readonly round?: Round | undefined;
 }
 
@@ -61,13 +63,14 @@ interface StrictRow extends ClaimRow {
 export async function claimStrictly(
   site: Site,
   turns: Turns,
-  { limit, leaseMs, rules, own = rules, timeoutMs = leaseMs, round }: StrictClaimOptions,
+  { limit, leaseMs, rules, own = rules, crew, timeoutMs = leaseMs, round }: StrictClaimOptions,
 ): Promise<StrictClaim> {
   const { tables } = site;
   const where = rules.grouped ? [round?.place ?? null, round?.end ?? null] : [];
-  const parameters = [limit, leaseMs, rules.limit ?? null, ...where];
+  const marks = { [header.status]: "processing", [header.rules]: { ...own, ...crew } };
+  const parameters = [limit, leaseMs, rules.limit ?? null, JSON.stringify(marks), ...where];
   const doing = `Cannot claim from "${tables.name}"`;
-  const statement = claimText(site, rules, own);
+  const statement = claimText(site, rules);
   const turn = { lock: lockOf(site), timeoutMs };
   const rows = await turns.query<StrictRow>(turn, statement, parameters, doing);
   const { place, end, unfinished, expired, flying } = rows[0]!;
@@ -84,16 +87,16 @@ function lockOf({ tables: { queue } }: Site): string {
   return `pgtq claim ${queue}`;
 }
 
-function claimText(site: Site, rules: Rules, own: Rules): string {
+function claimText(site: Site, rules: Rules): string {
   const { queue } = site.tables;
-  const marks = JSON.stringify({ [header.status]: "processing", [header.rules]: own });
   const direction = rules.lifo && !rules.grouped ? "desc" : "asc";
   const full = "(select count(*) from claimed) >= $1::int";
   return `
     with recursive now as materialized (select clock_timestamp() as at),
     ${flights(site.tables)},
+    ${crews},
     room as materialized (
-      select case when ${hasTurn(lockOf(site))} then ${roomIn(rules)} else 0 end as size
+      select case when ${hasTurn(lockOf(site))} then (${roomIn(rules)}) else 0 end as size
     ),
     ${rules.grouped ? heads(site, rules) : earliest(queue, rules)},
     claimed as (${leased(site, marks)}),
@@ -106,14 +109,28 @@ function claimText(site: Site, rules: Rules, own: Rules): string {
     from (select) one left join parcels on true order by part`;
 }
 
-const flying = "(select count(*)::int from flights)";
+const marks = "$4::text::jsonb";
 
-/** How many tasks may be claimed: the strictest limit of those with tasks in flight counts. */
+const flying = "(select coalesce(sum(flying), 0)::int from crews)";
+
+/**
+ * How many tasks may be claimed: the strictest limit of those with tasks in flight counts. Who finds
+ * room for all its seats may take tasks ahead: however many it holds, it won't run more at once.
+ */
 function roomIn({ limit }: Rules): string {
   // Every parameter has to be somewhere for Postgres to know its type; this one is null then.
   if (limit === undefined) return "$1::int + coalesce($3::int, 0)";
-  const strictest = `least($3::int, (select min("limit") from flights))`;
-  return `greatest(0, least($1::int, ${strictest} - ${flying}))`;
+  const own = `(${marks} -> '${header.rules}')`;
+  return `
+        select case when (${own} ->> 'seats')::int <= free then $1::int
+          else greatest(0, least($1::int, free - held)) end
+        from (
+          select least($3::int, (select min("limit") from flights))
+              - coalesce(sum(flying) filter (where not ours), 0)::int as free,
+            coalesce(sum(held) filter (where ours), 0)::int as held
+          from (select *, worker is not distinct from ${own} ->> 'worker' as ours from crews) all_crews
+        ) seats
+      `;
 }
 
 /** Without groups: by the time of becoming due. */

@@ -6,19 +6,28 @@
 
 import { PgtqError } from "../core/errors.ts";
 import { type Claim, claim } from "../db/claim.ts";
-import { reap, type Rules, rulesInForce } from "../db/flights.ts";
+import { type Crew, reap, type Rules, rulesInForce } from "../db/flights.ts";
 import type { Sql } from "../db/connection.ts";
 import type { Site } from "../db/site.ts";
 import type { Round } from "../db/round.ts";
 import { claimStrictly, type StrictClaim } from "../db/strict.ts";
 import { readable } from "../db/trouble.ts";
 import { Turns } from "../db/turns.ts";
+import { now } from "./clock.ts";
 import { inTime } from "./deadline.ts";
+
+/** The most groups in one claim: others shall be left to claim from while those are being settled. */
+const maxGroups = 500;
+
+/** So often a claim begins at the start again: for tasks that have become due with some delay. */
+const sweepMs = 250;
 
 /** What a claimer needs to know. */
 export interface ClaimerOptions {
   readonly sql: Sql;
   readonly rules: Rules;
+  /** How many tasks the worker runs at once. */
+  readonly concurrencyLimit: number;
   readonly leaseMs: number;
   readonly pollMs: number;
   /** How long a claim may take. */
@@ -36,9 +45,13 @@ export class Claimer implements AsyncDisposable {
   readonly #site: Site;
   readonly #turns: Turns;
   readonly #options: ClaimerOptions;
+  readonly #crew: Crew;
   /** Our own rules, or the stricter ones of others that are at work. */
   #rules: Rules | undefined;
   #round: Round | undefined;
+  /** Where the last claim without rules has ended, and when one began at the start. */
+  #since: string | undefined;
+  #sweptAt = -Infinity;
   #stirred = true;
   #exceeded = false;
 
@@ -47,11 +60,8 @@ export class Claimer implements AsyncDisposable {
     this.#site = site;
     this.#turns = new Turns(options.sql);
     this.#options = options;
-  }
-
-  /** How many tasks may be in flight, over all workers. */
-  get limit(): number | undefined {
-    return (this.#rules ?? this.#options.rules).limit;
+    const seats = Math.min(options.concurrencyLimit, options.rules.limit ?? Infinity);
+    this.#crew = { worker: crypto.randomUUID(), seats };
   }
 
   /** Whether order or number matter, so that what ends may let something else begin. */
@@ -69,8 +79,23 @@ export class Claimer implements AsyncDisposable {
   async claim(limit: number): Promise<Claim> {
     if (!this.#rules) await this.#adopt();
     if (this.strict) return await this.#goRound(limit);
+    return await this.#claimOn(limit);
+  }
+
+  /**
+   * Goes on where the last claim has ended, as long as claims come back full: what has been claimed
+   * from before that leaves the index only when no transaction can see it any more, and one that
+   * stays open would make each claim longer than the last.
+   */
+  async #claimOn(limit: number): Promise<Claim> {
     const { leaseMs, rules: { lifo } } = this.#options;
-    return await claim(this.#site, { limit, leaseMs, lifo });
+    const at = now();
+    const since = at - this.#sweptAt < sweepMs ? this.#since : undefined;
+    if (since === undefined) this.#sweptAt = at;
+    const claimed = await claim(this.#site, { limit, leaseMs, lifo, since });
+    this.#since = claimed.more ? claimed.last : undefined;
+    // What became due earlier than that, and was put in later, has not been asked for.
+    return since === undefined ? claimed : { ...claimed, more: true };
   }
 
   /**
@@ -97,9 +122,17 @@ export class Claimer implements AsyncDisposable {
     const { leaseMs, deadlineMs, rules: own } = this.#options;
     const rules = this.#rules!;
     // The server gives up first: what it does for us after the deadline would be in nobody's hands.
-    const options = { limit, leaseMs, rules, own, timeoutMs: deadlineMs / 2, round: this.#round };
-    const claiming = claimStrictly(this.#site, this.#turns, options);
+    const claiming = claimStrictly(this.#site, this.#turns, {
+      limit: rules.grouped ? Math.min(limit, maxGroups) : limit,
+      leaseMs,
+      rules,
+      own,
+      crew: rules.limit === undefined ? undefined : this.#crew,
+      timeoutMs: deadlineMs / 2,
+      round: this.#round,
+    });
     const claimed = await inTime(deadlineMs, claiming, () => this.#turns.reset()).catch((error) => {
+      this.#stirred = true;
       throw readable(error, `Cannot claim from "${this.#site.tables.name}"`, this.#site.sql);
     });
     this.#round = claimed.round;

@@ -11,6 +11,8 @@ import type { Wakeup } from "./wakeup.ts";
 
 /** The parts of a worker's options that concern its lanes. */
 export interface LaneOptions {
+  /** How many tasks the worker runs at once. */
+  readonly concurrencyLimit: number;
   readonly pollMs: number;
   readonly pauseMs: number;
   readonly leaseMs: number;

@@ -32,6 +32,7 @@ const lookAgainMs = 50;
 /** One queue's part of a worker. */
 export class Lane implements Tenant {
   readonly site: Site;
+  readonly seats: number;
   readonly #runnable: Runnable;
   readonly #options: LaneOptions;
   readonly #host: Host;
@@ -62,6 +63,7 @@ export class Lane implements Tenant {
     this.#events = new LaneEvents(host.events, runnable.queue.name);
     const { rules } = runnable.definition;
     const told = { onChange: () => this.wake(), onError: this.#onError };
+    this.seats = rules.limit ?? Infinity;
     this.#claimer = new Claimer(site, { ...options, ...host, ...told, rules });
     this.#leases = new Leases(site, options.leaseMs, (held) => this.#lose(held));
     this.#attempts = new Attempts(runnable, (ended) => this.#judge(ended));
@@ -83,8 +85,7 @@ export class Lane implements Tenant {
   }
 
   ahead(slots: number): number {
-    // What is claimed ahead counts, too: it would keep others from working.
-    return this.#claimer.limit === undefined ? this.#pace.ahead(slots) : 0;
+    return this.#pace.ahead(slots);
   }
 
   wake(): void {
@@ -236,9 +237,8 @@ export class Lane implements Tenant {
   }
 
   #giveBack(tasks: readonly Held[]): void {
-    for (const held of tasks) {
-      this.#settler.add({ held, verdict: { kind: "release" }, durationMs: 0 });
-    }
+    const verdict = { kind: "release" } as const;
+    for (const held of tasks) this.#settler.add({ held, verdict, durationMs: 0 });
   }
 
   /** The handler has become slow: other workers shall have what waits here for it. */

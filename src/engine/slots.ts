@@ -11,6 +11,8 @@ import { now, soon } from "./clock.ts";
 
 /** What the slots need to know of a lane, and tell it. */
 export interface Tenant {
+  /** How many tasks it may run at once where that is limited, else `Infinity`. */
+  readonly seats: number;
   /** It may have tasks to claim, as far as it knows. */
   readonly hungry: boolean;
   /** Tasks that are running. */
@@ -68,12 +70,13 @@ export class Slots {
 
   /** How many tasks a lane may claim now: its share of the open slots, or more if it is fast. */
   grant(tenant: Tenant): number {
-    const spokenFor = sum(this.#tenants, ({ buffered, asked }) => buffered + asked);
-    const open = Math.max(0, this.#limit - this.#running - spokenFor);
+    const open = Math.max(0, this.#limit - this.#running - sum(this.#tenants, spokenFor));
     const rivals = this.#tenants.filter(({ hungry, asked }) => hungry && asked === 0).length;
     const share = Math.max(Math.ceil(open / Math.max(1, rivals)), this.#due(tenant));
+    const seats = tenant.seats - tenant.running - tenant.buffered - tenant.asked;
     const left = this.#budget - sum(this.#tenants, ({ asked }) => asked);
-    return Math.max(0, Math.min(maxClaim, left, Math.max(share, this.#lacking(tenant))));
+    const wanted = Math.max(Math.min(share, seats), this.#lacking(tenant));
+    return Math.max(0, Math.min(maxClaim, left, wanted));
   }
 
   /**
@@ -88,16 +91,23 @@ export class Slots {
 
   /** What a fast lane lacks to keep going; asked for once half of it is used up. */
   #lacking(tenant: Tenant): number {
-    const ahead = tenant.ahead(Math.ceil(this.#limit / this.#tenants.length));
+    // What waits here for a slot counts against its queue's limit: nobody else may take the slot.
+    if (tenant.seats < Infinity && this.#contested(tenant)) return 0;
+    const slots = Math.ceil(this.#limit / this.#tenants.length);
+    const ahead = tenant.ahead(Math.min(slots, tenant.seats));
     const target = Math.min(2 * maxClaim, ahead);
     const lacking = target - tenant.buffered - tenant.asked;
     return lacking >= target / 2 ? lacking : 0;
   }
 
+  #contested(tenant: Tenant): boolean {
+    return this.#tenants.some((other) => other !== tenant && (other.hungry || other.buffered > 0));
+  }
+
   /** Starts buffered tasks while slots are free, one of each lane in turn. */
   fill(): void {
     while (this.#running < this.#limit && !this.#claiming.aborted) {
-      const next = this.#tenants.findIndex(({ buffered }) => buffered > 0);
+      const next = this.#tenants.findIndex(startable);
       if (next < 0) return;
       const at = now();
       if (at > this.#burst(at) + burstMs) return;
@@ -133,6 +143,15 @@ export class Slots {
       if (tenant.hungry && tenant.asked === 0 && this.grant(tenant) > 0) tenant.wake();
     }
   }
+}
+
+/** How many slots a lane's tasks are going to take: it may hold more of them than it has seats. */
+function spokenFor({ buffered, asked, running, seats }: Tenant): number {
+  return Math.min(buffered + asked, seats - running);
+}
+
+function startable({ buffered, running, seats }: Tenant): boolean {
+  return buffered > 0 && running < seats;
 }
 
 function sum<Item>(items: readonly Item[], of: (item: Item) => number): number {

@@ -95,7 +95,6 @@ export interface DrainResult {
 /** A worker's options, checked. */
 export interface WorkerDefinition extends LaneOptions {
   readonly runnables: readonly Runnable[];
-  readonly concurrencyLimit: number;
   readonly pruneMs: number | null;
   readonly pruneBatchSize: number;
   readonly graceMs: number;

@@ -159,6 +159,7 @@ describe("a worker with several queues", () => {
 describe("Slots", () => {
   /** A lane that has claimed as much as it may whenever it is woken. */
   class Lane implements Tenant {
+    seats = Infinity;
     hungry = true;
     running = 0;
     buffered = 0;
