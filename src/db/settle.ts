@@ -60,11 +60,31 @@ export async function complete(
   site: Site,
   receipts: readonly Receipt[],
   archive: boolean,
-  { wake }: Aftermath = { wake: false },
+  aftermath: Aftermath = { wake: false },
 ): Promise<Set<number>> {
-  const { sql, tables } = site;
-  const gone = `delete from ${tables.queue} t using ${sentReceipts} where ${held} returning t.*`;
-  const text = `with gone as (${gone})${archive ? archived(site) : ""}
+  const remove = (kept: string) => removed(site, receipts, kept, aftermath);
+  if (!archive) return await remove("");
+  try {
+    return await remove(archived(site));
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== "23505") throw error;
+    // The queue was dropped and made anew, and the archive still has tasks of these ids: they stay.
+    // To always say so would cost each task a second look at the index, and one more record of WAL.
+    return await remove(archived(site, "on conflict do nothing"));
+  }
+}
+
+/** Takes tasks out of the queue; `kept` is what to do with those that are `gone`. */
+async function removed(
+  { sql, tables }: Site,
+  receipts: readonly Receipt[],
+  kept: string,
+  { wake }: Aftermath,
+): Promise<Set<number>> {
+  const text = `
+    with gone as (
+      delete from ${tables.queue} t using ${sentReceipts} where ${held} returning t.*
+    )${kept}
     select array_to_string(array(
       select r.id from ${sentReceipts} where r.id not in (select msg_id from gone)
     ), ',') as lost${wake ? `, (select ${notify(tables)} from gone limit 1)` : ""}`;
@@ -74,14 +94,12 @@ export async function complete(
   return new Set(receipts.map(({ id }) => id).filter((id) => !lost.has(id)));
 }
 
-/** A task id can be in the archive already if a queue was dropped and made anew: it stays there. */
-function archived({ tables, lastReadAt }: Site): string {
+function archived({ tables, lastReadAt }: Site, onConflict = ""): string {
   const columns = moved(lastReadAt);
   return `, kept as (
       insert into ${tables.archive} (${columns}, headers)
       select ${columns}, ${headers} - '${header.rules}' || '{"${header.status}": "completed"}'
-      from gone t
-      on conflict do nothing
+      from gone t ${onConflict}
     )`;
 }
 

@@ -19,6 +19,8 @@ export interface LaneOptions {
   /** How long a statement may take. */
   readonly deadlineMs: number;
   readonly maxCrashes: number;
+  /** A slot takes its next task only once the result of the last one is written. */
+  readonly settleEach: boolean;
 }
 
 /** What a lane shares with the worker it belongs to. */

@@ -21,6 +21,7 @@ import { type Held, Leases } from "./lease.ts";
 import type { Settlement } from "./outbox.ts";
 import { Settler } from "./settler.ts";
 import type { Tenant } from "./slots.ts";
+import { upkeep } from "./upkeep.ts";
 import { loop, Wakeup } from "./wakeup.ts";
 
 /**
@@ -51,6 +52,8 @@ export class Lane implements Tenant {
   emptyAt = NaN;
   /** How many tasks were settled that others may have been waiting for, with none claimed instead. */
   #freed = 0;
+  /** How many slots are taken by attempts that are over, until the result is written. */
+  #unsettled = 0;
   /** When the last result was written. */
   settledAt = -Infinity;
 
@@ -67,12 +70,12 @@ export class Lane implements Tenant {
     this.#claimer = new Claimer(site, { ...options, ...host, ...told, rules });
     this.#leases = new Leases(site, options.leaseMs, (held) => this.#lose(held));
     this.#attempts = new Attempts(runnable, (ended) => this.#judge(ended));
-    this.#settler = new Settler(site, runnable.queue.definition, host.claiming);
+    this.#settler = new Settler(site, runnable.queue.definition, { ...options, ...host });
     host.slots.add(this);
   }
 
   get running(): number {
-    return this.#attempts.size;
+    return this.#attempts.size + this.#unsettled;
   }
 
   get buffered(): number {
@@ -95,34 +98,24 @@ export class Lane implements Tenant {
 
   /** Runs until the host's signals end first the claiming, then the rest. */
   async run(): Promise<void> {
-    await using _ = this.#claimer;
-    const { claiming, working } = this.#host;
-    const { leaseMs, pauseMs } = this.#options;
-    const onError = this.#onError;
-    const onSettled = this.#onSettled;
-    const settling = this.#settler.run({ signal: working, onError, onSettled, pauseMs });
-    const keep = (
-      turn: () => Promise<number>,
-      pause: number,
-      signal = working,
-      wakeup = new Wakeup(),
-    ) => loop(turn, { wakeup, signal, onError, pauseMs: () => pause });
-    const renewing = keep(() => this.#leases.renew(), Math.min(pauseMs, leaseMs / 10));
-    const limiting = keep(() => Promise.resolve(this.#attempts.limit()), pauseMs);
-    const tending = keep(() => this.#claimer.tend(), pauseMs, claiming);
+    await using claimer = this.#claimer;
+    const { claiming: signal, working } = this.#host;
+    const [onError, onSettled] = [this.#onError, this.#onSettled];
+    const charges = { settler: this.#settler, leases: this.#leases, attempts: this.#attempts };
+    const told = { onError, onSettled };
+    const keeping = upkeep({ ...charges, claimer }, this.#host, this.#options, told);
+    const claiming = { wakeup: this.#wakeup, signal, pauseMs: () => this.#options.pauseMs };
     await loop(() => this.#turn(), {
-      wakeup: this.#wakeup,
-      signal: claiming,
+      ...claiming,
       onError: (error) => {
         this.#host.slots.offer(); // to the lanes that got none because of the failed claim
         onError(error);
       },
-      pauseMs: () => pauseMs,
     });
     this.#giveBack(this.#backlog.takeAll());
     // What was sent before the stop and is answered after it has told nobody.
-    const telling = keep(() => this.#pass(), pauseMs, working, this.#wakeup);
-    await Promise.all([settling, renewing, limiting, tending, telling]);
+    const telling = loop(() => this.#pass(), { ...claiming, signal: working, onError });
+    await Promise.all([keeping, telling]);
     await this.#pass().catch(onError);
   }
 
@@ -211,11 +204,14 @@ export class Lane implements Tenant {
   #judge({ held, outcome, durationMs, lost }: Ended): void {
     this.#pace.observe(durationMs);
     const decision = verdict(outcome, held.attempt, this.#runnable.definition);
-    if (!lost) this.#settler.add({ held, verdict: decision, durationMs });
-    this.#host.slots.release();
+    const inSlot = this.#options.settleEach && !lost;
+    if (!lost) this.#settler.add({ held, verdict: decision, durationMs, inSlot });
+    if (inSlot) this.#unsettled++;
+    else this.#host.slots.release();
   }
 
-  readonly #onSettled = ({ held, verdict, durationMs }: Settlement, applied: boolean): void => {
+  readonly #onSettled = (settlement: Settlement, applied: boolean): void => {
+    const { held, verdict, durationMs, inSlot } = settlement;
     this.#leases.drop(held);
     this.settledAt = now();
     this.#host.changed.wake();
@@ -223,6 +219,10 @@ export class Lane implements Tenant {
     else this.#events.emit("lost", held, {});
     const dueSoon = "delayMs" in verdict && verdict.delayMs < this.#options.pollMs;
     if (this.#claimer.strict) this.#freed++;
+    if (inSlot) {
+      this.#unsettled--;
+      this.#host.slots.release();
+    }
     if (dueSoon || this.#freed > 0 || this.held === 0) this.wake();
   };
 

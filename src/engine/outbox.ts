@@ -16,6 +16,8 @@ export interface Settlement {
   readonly verdict: Verdict;
   /** How long the attempt took, in milliseconds. */
   readonly durationMs: number;
+  /** The attempt's slot waits for this. */
+  readonly inSlot?: boolean;
 }
 
 /** Writes verdicts; returns the ids of the tasks that were still held. */
@@ -40,6 +42,7 @@ export interface OutboxOptions {
 /** Keeps verdicts until the database has taken them. */
 export class Outbox {
   readonly #write: Write;
+  readonly #gather: boolean;
   readonly #wakeup = new Wakeup();
   readonly #inDoubt = new WeakSet<Settlement>();
   readonly #waiting: Settlement[] = [];
@@ -48,9 +51,10 @@ export class Outbox {
   #retryAt = 0;
   #size = batchSize;
 
-  /** Sends verdicts by `write`. */
-  constructor(write: Write) {
+  /** Sends verdicts by `write`, at once or with those that come soon after. */
+  constructor(write: Write, { gather }: { gather: boolean } = { gather: true }) {
     this.#write = write;
+    this.#gather = gather;
   }
 
   /** How many verdicts the database doesn't take. */
@@ -78,7 +82,7 @@ export class Outbox {
   async #turn(options: OutboxOptions): Promise<number> {
     const retry = this.#stuck.length > 0 ? Math.max(0, this.#retryAt - now()) : Infinity;
     if (this.#waiting.length === 0 && retry > 0) return retry;
-    await sleep(gatherMs, options.signal);
+    if (this.#gather) await sleep(gatherMs, options.signal);
     const batch = retry > 0 ? this.#waiting.splice(0, this.#size) : this.#stuck.splice(0, 1);
     try {
       this.#finish(batch, await this.#write(batch), options);

@@ -11,23 +11,32 @@ import type { Site } from "../db/site.ts";
 import type { QueueDefinition } from "../queue_options.ts";
 import { Outbox, type OutboxOptions, type Settlement } from "./outbox.ts";
 
+/** What a settler needs to know. */
+export interface SettlerOptions {
+  /** Once aborted, other workers are told of what is settled: this one won't take what comes next. */
+  readonly claiming: AbortSignal;
+  /** Slots wait for their results: nothing is gathered. */
+  readonly settleEach: boolean;
+}
+
 /** Settles tasks. The kinds of verdict don't wait for each other. */
 export class Settler {
   readonly #site: Site;
   readonly #definition: QueueDefinition;
-  readonly #completed = new Outbox((settlements) => this.#complete(settlements));
-  readonly #returned = new Outbox((settlements) => this.#putBack(settlements));
-  readonly #failed = new Outbox((settlements) => this.#bury(settlements));
+  readonly #completed: Outbox;
+  readonly #returned: Outbox;
+  readonly #failed: Outbox;
   readonly #claiming: AbortSignal;
 
-  /**
-   * Settles tasks of the queue at `site`. Once `claiming` is aborted the other workers are told of
-   * what is settled, as this one won't take what comes next.
-   */
-  constructor(site: Site, definition: QueueDefinition, claiming: AbortSignal) {
+  /** Settles tasks of the queue at `site`. */
+  constructor(site: Site, definition: QueueDefinition, { claiming, settleEach }: SettlerOptions) {
     this.#site = site;
     this.#definition = definition;
     this.#claiming = claiming;
+    const how = { gather: !settleEach };
+    this.#completed = new Outbox((settlements) => this.#complete(settlements), how);
+    this.#returned = new Outbox((settlements) => this.#putBack(settlements), how);
+    this.#failed = new Outbox((settlements) => this.#bury(settlements), how);
   }
 
   /** Hands a verdict over. */

@@ -59,6 +59,15 @@ export interface WorkerOptions {
    */
   maxCrashes?: number;
   /**
+   * When results are written: `"batched"`, those of several tasks at once within milliseconds, while
+   * the slots go on to other tasks; or `"each"`, where a slot takes its next task only once the
+   * result of the last one is written. That is slower by a round trip per task, and after a crash of
+   * the worker at most one finished task per slot is done again.
+   *
+   * @default "batched"
+   */
+  settle?: "batched" | "each";
+  /**
    * How long a stopping worker lets handlers run before it aborts them.
    *
    * @default 30 (seconds)
@@ -115,6 +124,7 @@ const workerOptions = v.strictObject({
   pruneBatchSize: v.optional(count(1), 1000),
   lease: v.optional(interval, 30),
   maxCrashes: v.optional(count(1), 5),
+  settle: v.optional(v.picklist(["batched", "each"]), "batched"),
   gracePeriod: v.optional(interval, 30),
 });
 
@@ -131,6 +141,7 @@ export function parseWorkerOptions(given: WorkerOptions): WorkerDefinition {
     leaseMs: options.lease,
     deadlineMs: Math.max(leastDeadlineMs, options.lease / 3),
     maxCrashes: options.maxCrashes,
+    settleEach: options.settle === "each",
     graceMs: options.gracePeriod,
   };
 }
