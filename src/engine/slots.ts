@@ -29,8 +29,8 @@ export interface Tenant {
   wake(): void;
 }
 
-/** The most tasks in one claim; the most claimed ahead is twice that, so that claims stay large. */
-const maxClaim = 1000;
+/** The most tasks in one claim; the most claimed ahead is three times that, so that claims are large. */
+export const maxClaim = 1000;
 
 /** For so long tasks may start in one go; then the connections, and others, have their turn. */
 const burstMs = 2;
@@ -89,15 +89,15 @@ export class Slots {
     return contested ? part - tenant.running - tenant.buffered - tenant.asked : 0;
   }
 
-  /** What a fast lane lacks to keep going; asked for once half of it is used up. */
+  /** What a fast lane lacks to keep going; asked for once half of it, or a whole claim, is used up. */
   #lacking(tenant: Tenant): number {
     // What waits here for a slot counts against its queue's limit: nobody else may take the slot.
     if (tenant.seats < Infinity && this.#contested(tenant)) return 0;
     const slots = Math.ceil(this.#limit / this.#tenants.length);
     const ahead = tenant.ahead(Math.min(slots, tenant.seats));
-    const target = Math.min(2 * maxClaim, ahead);
+    const target = Math.min(3 * maxClaim, ahead);
     const lacking = target - tenant.buffered - tenant.asked;
-    return lacking >= target / 2 ? lacking : 0;
+    return lacking >= Math.min(target / 2, maxClaim) ? lacking : 0;
   }
 
   #contested(tenant: Tenant): boolean {
@@ -137,10 +137,11 @@ export class Slots {
     this.offer();
   }
 
-  /** Wakes the lanes that could claim something for open slots. */
+  /** Wakes the lanes that could claim something; who waits for a claim already, for a whole one. */
   offer(): void {
     for (const tenant of this.#tenants) {
-      if (tenant.hungry && tenant.asked === 0 && this.grant(tenant) > 0) tenant.wake();
+      const least = tenant.asked === 0 ? 1 : maxClaim;
+      if (tenant.hungry && this.grant(tenant) >= least) tenant.wake();
     }
   }
 }
