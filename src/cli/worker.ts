@@ -8,7 +8,7 @@ import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
 import { multiple, withDefault } from "@optique/core/modifiers";
 import { argument, option } from "@optique/core/primitives";
-import { float, string } from "@optique/core/valueparser";
+import { choice, float, string } from "@optique/core/valueparser";
 import { Worker } from "../engine/worker.ts";
 import { count, databaseOptions, defineCommand } from "./command.ts";
 import { databaseAddress, openDatabase } from "./database.ts";
@@ -55,6 +55,13 @@ const parser = object({
     }),
     1000,
   ),
+  settle: withDefault(
+    option("--settle", choice(["batched", "each"], { metavar: "WHEN" }), {
+      description:
+        message`When results are written: many at a time, or each before the slot's next task.`,
+    }),
+    "batched",
+  ),
   include: multiple(option("--include", string({ metavar: "QUEUE" }), {
     description: message`Process only this queue; can be repeated.`,
   })),
@@ -84,6 +91,7 @@ export const worker = defineCommand({
       pollExceptionInterval: options.pollExceptionIntervalSeconds,
       pruneInterval: options.pruneInterval * 60,
       pruneBatchSize: options.pruneBatchSize,
+      settle: options.settle,
     });
     const queues = processors.map(({ queue }) => queue.name).join(", ");
     await runUntilTold(worker, `${queues} (${options.concurrencyLimit} at once)`, host);

@@ -119,7 +119,7 @@ export class Intake {
     if (this.hungry) return 0;
     if (deliveries.length === 0) this.#rest(sentAt);
     const again = deliveries.length > 0 || freed > 0 ? lookAgainMs : Infinity;
-    return Math.min(again, nextDueMs, this.#options.pollMs);
+    return Math.min(again, nextDueMs, this.#pollMs());
   }
 
   /**
@@ -147,7 +147,12 @@ export class Intake {
       await wakeWorkers(this.#lane.site);
       this.#freed = 0;
     }
-    return this.#options.pollMs;
+    return this.#pollMs();
+  }
+
+  /** Up to a quarter more: workers that were started together shall not go on asking together. */
+  #pollMs(): number {
+    return this.#options.pollMs * (1 + Math.random() / 4);
   }
 
   #rest(lookedAt: number): void {

@@ -21,7 +21,8 @@ export interface WorkerOptions {
    */
   concurrencyLimit?: number;
   /**
-   * How often an idle worker looks for tasks, for those that no notification announces.
+   * How often an idle worker looks for tasks, for those that no notification announces: after this
+   * time and up to a quarter more, at random.
    *
    * @default 1 (second)
    */

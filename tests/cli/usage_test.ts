@@ -67,6 +67,7 @@ describe("a command line that makes no sense", () => {
     ["worker x.ts --poll-interval-seconds 0", /--poll-interval-seconds.*"0"/],
     ["worker x.ts --prune-interval -60", /--prune-interval.*"-60"/],
     ["worker x.ts --prune-batch-size 0", /--prune-batch-size.*"0"/],
+    ["worker x.ts --settle sometimes", /--settle.*"sometimes"/],
     ["redrive mails", /--all/],
     ["redrive mails 1 --all", /--all/],
     ["redrive mails 1 --limit 2", /--limit needs --all/],

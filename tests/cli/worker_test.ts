@@ -149,7 +149,7 @@ describe("a worker", { timeout: 60_000 }, () => {
       "examples/greetings.ts",
       ...["--concurrency-limit", "10", "--poll-interval-seconds", "0.5"],
       ...["--poll-exception-interval-seconds", "3.0", "--prune-interval", "60"],
-      ...["--prune-batch-size", "500", "--include", "greetings"],
+      ...["--prune-batch-size", "500", "--settle", "each", "--include", "greetings"],
     ]);
     assert.match(await worker.line(/^processing/), /greetings \(10 at once\)/);
     await stopped(worker);
