@@ -12,6 +12,9 @@ import type { Tables } from "./db/tables.ts";
 /** How many tasks one statement inserts. */
 const chunkSize = 1000;
 
+/** How many statements travel while the server still works on the first of them. */
+const sentAhead = 10;
+
 /** A task on its way in, and what is said of it among the headers, too. */
 export interface Incoming extends NewTask {
   readonly key: string | undefined;
@@ -89,11 +92,12 @@ async function inChunks(
     (_, i) => tasks.slice(i * chunkSize, (i + 1) * chunkSize),
   );
   const insertAll = async (sql: Queryable) => {
-    const ids: number[] = [];
-    for (const chunk of chunks) {
-      for (const id of await insert(sql, chunk, !("begin" in sql))) ids.push(id);
+    const ids: number[][] = [];
+    while (ids.length < chunks.length) {
+      const next = chunks.slice(ids.length, ids.length + sentAhead);
+      ids.push(...await Promise.all(next.map((chunk) => insert(sql, chunk, !("begin" in sql)))));
     }
-    return ids;
+    return ids.flat();
   };
   const target = sql ?? connection();
   // A transaction of the caller's is all or none by itself; a pool has to begin one.

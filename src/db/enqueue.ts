@@ -75,8 +75,9 @@ export async function enqueue(
   const text = `
     with new as (
       insert into ${tables.queue} as t (vt, message, headers)
-      select ${dueTime}, task -> 'message', nullif(task -> 'headers', 'null')
-      from jsonb_array_elements($3::text::jsonb) with ordinality as sent (task, place)
+      select ${dueTime}, message, nullif(headers, 'null')
+      from rows from (jsonb_array_elements($3::text::jsonb), jsonb_array_elements($4::text::jsonb))
+        with ordinality as sent (message, headers, place)
       order by place
       returning ${inserted(due.groups)}
     )
@@ -84,7 +85,8 @@ export async function enqueue(
       ${notifyIfNews(tables, due)} as woken
     from new`;
   const doing = `Cannot enqueue to "${tables.name}"`;
-  const parameters = [due.delayMs, due.at, batchOf(tasks)];
+  const [messages, headers] = [tasks.map((t) => t.message), tasks.map((t) => t.headers ?? "null")];
+  const parameters = [due.delayMs, due.at, `[${messages.join(",")}]`, `[${headers.join(",")}]`];
   const [row] = await query<{ ids: string }>(sql, text, parameters, doing);
   return row!.ids.split(",").map(taskId);
 }
@@ -132,7 +134,8 @@ export async function enqueueKeyed(
     from given left join placed
       on placed.nth = given.nth and coalesce(placed.key, '') = coalesce(given.key, '')`;
   const doing = `Cannot enqueue to "${tables.name}" with a key`;
-  const parameters = [due.delayMs, due.at, batchOf(tasks)];
+  const batch = tasks.map(({ message, headers }) => `{"message":${message},"headers":${headers}}`);
+  const parameters = [due.delayMs, due.at, `[${batch.join(",")}]`];
   const [row] = await query<{ ids: string }>(sql, text, parameters, doing);
   return row!.ids.split(",").map(taskId);
 }
@@ -156,8 +159,4 @@ function answer(
   if (commitsLater || replace) conditions.push(started);
   if (commitsLater) conditions.push("current_setting('transaction_isolation') = 'read committed'");
   return `select msg_id from ${tables.queue} t where ${conditions.join(" and ")}`;
-}
-
-function batchOf(tasks: readonly NewTask[]): string {
-  return `[${tasks.map((t) => `{"message":${t.message},"headers":${t.headers}}`).join(",")}]`;
 }
