@@ -1,0 +1,13 @@
+/**
+ * What the command line's worker is given to run.
+ *
+ * @module
+ */
+
+import { createQueue, processor } from "../../mod.ts";
+
+/** A queue whose tasks are nothing. */
+export const queue = createQueue("bench_start");
+
+/** Does nothing. */
+export const onTask = processor(queue, () => {});
