@@ -16,9 +16,6 @@ import { Turns } from "../db/turns.ts";
 import { now } from "./clock.ts";
 import { inTime } from "./deadline.ts";
 
-/** The most groups in one claim: others shall be left to claim from while those are being settled. */
-const maxGroups = 500;
-
 /** So often a claim begins at the start again: for tasks that have become due with some delay. */
 const sweepMs = 250;
 
@@ -123,7 +120,7 @@ export class Claimer implements AsyncDisposable {
     const rules = this.#rules!;
     // The server gives up first: what it does for us after the deadline would be in nobody's hands.
     const claiming = claimStrictly(this.#site, this.#turns, {
-      limit: rules.grouped ? Math.min(limit, maxGroups) : limit,
+      limit,
       leaseMs,
       rules,
       own,

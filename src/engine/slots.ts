@@ -29,8 +29,11 @@ export interface Tenant {
   wake(): void;
 }
 
-/** The most tasks in one claim; the most claimed ahead is three times that, so that claims are large. */
-export const maxClaim = 1000;
+/**
+ * The most tasks in one claim; larger ones bring next to nothing, and what is held costs memory. The
+ * most claimed ahead is three times that: two claims may be under way while one is worked on.
+ */
+export const maxClaim = 500;
 
 /** For so long tasks may start in one go; then the connections, and others, have their turn. */
 const burstMs = 2;
