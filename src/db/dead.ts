@@ -67,7 +67,7 @@ export async function bury(
   const text = `
     with gone as (
       delete from ${tables.queue} t
-      using json_to_recordset($1::text::json) as r (id bigint, deliveries int, error text)
+      using json_to_recordset((select $1::text::json)) as r (id bigint, deliveries int, error text)
       where ${held}
       returning t.*, ${errors} || to_jsonb(r.error) as errors
     )

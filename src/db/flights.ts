@@ -45,15 +45,19 @@ export function flights({ queue }: Tables): string {
     `case when ${rule(name)} ~ '^[1-9]\\d{0,8}$' then (${rule(name)})::int end as "${name}"`;
   return `flights as materialized (
       select r.msg_id, r.vt, ${rule("grouped")} = 'true' as grouped, ${count("limit")},
-        ${rule("worker")} as worker, ${count("seats")}
+        case when ${rule("delivery")} = r.read_ct::text then ${rule("worker")} end as worker,
+        ${count("seats")}
       from ${queue} r where ${running("r")}
     )`;
 }
 
-/** How many tasks each worker has in flight, as far as they count; those of nobody all do. */
+/**
+ * How many tasks each worker has in flight, as far as they count; those of nobody all do. They are
+ * also nobody's if somebody else has read them since: others leave the headers as they were.
+ */
 export const crews = `crews as materialized (
       select worker, count(*)::int as held,
-        least(count(*), coalesce(max(seats), count(*)))::int as flying
+        least(count(*), max(seats) filter (where worker is not null))::int as flying
       from flights group by worker
     )`;
 

@@ -116,7 +116,7 @@ export async function putBack(
           when r.error is null then jsonb_build_object('${header.releases}', ${releases} + 1)
           else jsonb_build_object('${header.errors}', ${errors} || to_jsonb(r.error)) end
           || jsonb_build_object('${header.status}', 'queued', '${header.settled}', t.read_ct)
-      from json_to_recordset($1::text::json)
+      from json_to_recordset((select $1::text::json))
         as r (id bigint, deliveries int, delay float8, error text)
       where ${held} returning t.msg_id as id
     )

@@ -99,7 +99,7 @@ function claimText(site: Site, rules: Rules): string {
       select case when ${hasTurn(lockOf(site))} then (${roomIn(rules)}) else 0 end as size
     ),
     ${rules.grouped ? heads(site, rules) : earliest(queue, rules)},
-    claimed as (${leased(site, marks)}),
+    claimed as (${leased(site, rules.limit === undefined ? marks : marksOfDelivery)}),
     parcels as (${parcels("turns", `turns.turn ${direction}, id ${direction}`)})
     select parcels.*, ${rules.limit === undefined ? 0 : flying} as flying, ${
     rules.grouped ? roundColumns(site) : noRound
@@ -110,6 +110,10 @@ function claimText(site: Site, rules: Rules): string {
 }
 
 const marks = "$4::text::jsonb";
+
+/** The crew's name holds for this delivery only. */
+const marksOfDelivery =
+  `jsonb_set(${marks}, '{${header.rules},delivery}', to_jsonb(t.read_ct + 1))`;
 
 const flying = "(select coalesce(sum(flying), 0)::int from crews)";
 

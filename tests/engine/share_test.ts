@@ -4,6 +4,7 @@ import { processor, type ProcessorOptions, type Queue, Worker } from "../../mod.
 import { Slots, type Tenant } from "../../src/engine/slots.ts";
 import { fileDatabase } from "../_support/file_database.ts";
 import { next } from "../_support/events.ts";
+import { stopClock } from "../_support/still.ts";
 import { Stage } from "../_support/stage.ts";
 
 const database = fileDatabase();
@@ -190,6 +191,7 @@ describe("Slots", () => {
   };
 
   it("offer the next one to who has waited longest", () => {
+    using _ = stopClock();
     const [busy, quiet, third] = lanes(3, 4);
     for (const lane of [quiet!, third!]) lane.hungry = false;
     for (let i = 0; i < 4; i++) busy!.wake();
@@ -207,6 +209,7 @@ describe("Slots", () => {
   });
 
   it("grant each an equal part of what is open", () => {
+    using _ = stopClock();
     const [first, second] = lanes(2, 5);
     first!.wake();
     assert.equal(first!.running, 3);

@@ -6,7 +6,7 @@
 
 import { inspect } from "node:util";
 import * as fc from "fast-check";
-import { commands, rules } from "./commands.ts";
+import { commands, rules, seats } from "./commands.ts";
 import { Run } from "./run.ts";
 import type { Tally } from "./situations.ts";
 import { Violation } from "./state.ts";
@@ -43,8 +43,8 @@ async function checkOne(
   { url, seed, flow, share, path, tally, onFailure }: Flow,
 ): Promise<void> {
   await using world = await World.open(url, `model_${flow}`);
-  const property = fc.asyncProperty(rules, commands, async (rules, commands) => {
-    const run = await Run.start(world, rules, tally);
+  const property = fc.asyncProperty(rules, seats, commands, async (rules, seats, commands) => {
+    const run = await Run.start(world, rules, seats, tally);
     tally.runs++;
     try {
       await fc.asyncModelRun(() => ({ model: run, real: tally }), commands);
@@ -54,7 +54,7 @@ async function checkOne(
   });
   const repeated = path === undefined ? { numRuns: share } : { path, numRuns: 1 };
   const result = await fc.check(property, { ...repeated, seed: seed + flow });
-  if (result.failed) onFailure(reportOf(result, `${result.counterexample?.[1]}`));
+  if (result.failed) onFailure(reportOf(result, `${result.counterexample?.[2]}`));
 }
 
 type Failure = Pick<

@@ -8,19 +8,13 @@ import { attemptOf, crashesOf, type Delivery } from "../../src/core/task.ts";
 import type { Rules } from "../../src/db/flights.ts";
 import type { Round } from "../../src/db/round.ts";
 import type { StrictClaim } from "../../src/db/strict.ts";
+import { counted, type Room, room } from "./crews.ts";
 import { claimed, expired, flies, groupName, queued, type Row, type State } from "./state.ts";
 import { Violation } from "./state.ts";
 
 /** What was asked for. */
-export interface Asked {
-  readonly limit: number;
+export interface Asked extends Room {
   readonly round: Round | undefined;
-  readonly rules: Rules;
-}
-
-/** How many tasks may be claimed besides those in flight. */
-export function room(state: State, { limit, rules }: Asked): number {
-  return Math.max(0, Math.min(limit, (rules.limit ?? Infinity) - state.filter(flies).length));
 }
 
 /** The next task of each group: it runs next, whatever is in flight. */
@@ -41,28 +35,40 @@ export function eligible(state: State, rules: Rules): readonly Row[] {
   return next.map(([, head]) => head).filter(({ due }) => due <= 0);
 }
 
-/** The state after a claim. Throws unless the claim was right in this one. */
-export function afterClaim(state: State, asked: Asked, claim: StrictClaim): State {
+const none: ReadonlySet<number> = new Set();
+
+/**
+ * The state after a claim. Throws unless the claim was right in this one. Rows that others lock at
+ * the same time may be passed over, also by those who find then that they have nothing to do.
+ */
+export function afterClaim(
+  state: State,
+  asked: Asked,
+  claim: StrictClaim,
+  touched: ReadonlySet<number> = none,
+): State {
   const may = eligible(state, asked.rules);
   const taken = claim.deliveries.map((delivery) => {
     const row = may.find((row) => row.id === delivery.id);
     if (!row) throw new Violation(`claimed ${delivery.id}, but only [${ids(may)}] may run`);
-    counted(row, delivery);
+    delivered(row, delivery);
     return row;
   });
   if (new Set(taken).size < taken.length) throw new Violation(`claimed twice: [${ids(taken)}]`);
-  const count = Math.min(room(state, asked), may.length);
+  const sure = may.filter((row) => taken.includes(row) || !touched.has(row.id));
+  const count = Math.min(room(state, asked), sure.length);
   if (taken.length !== count) {
-    throw new Violation(`claimed [${ids(taken)}] where ${count} of [${ids(may)}] were to be had`);
+    throw new Violation(`claimed [${ids(taken)}] where ${count} of [${ids(sure)}] were to be had`);
   }
-  if (asked.rules.grouped) inTurn(taken, may, asked);
-  truthful(state, asked, claim);
+  if (asked.rules.grouped) inTurn(taken, sure, asked);
+  const passed = may.some(({ id }) => touched.has(id));
+  truthful(state, asked, passed ? { ...claim, unfinished: false } : claim);
   const left = state.filter((row) => !taken.includes(row));
-  return [...left, ...taken.map(claimed)];
+  return [...left, ...taken.map((row) => claimed(row, asked.crew))];
 }
 
 /** What a delivery says of those before. Nobody knows whose the first one was, if it crashed. */
-function counted({ id, ...row }: Row, delivery: Delivery): void {
+function delivered({ id, ...row }: Row, delivery: Delivery): void {
   const [deliveries, errors] = [row.deliveries + 1, row.errors.length];
   const crashes = row.deliveries - errors - row.releases;
   const found = [delivery.deliveries, attemptOf(delivery), crashesOf(delivery)];
@@ -92,7 +98,7 @@ function truthful(state: State, { limit, rules }: Asked, claim: StrictClaim): vo
     more: full,
     unfinished: false, // a round goes past many more groups than there are here
     expired: !full && state.some(expired),
-    inFlight: rules.limit === undefined ? 0 : state.filter(flies).length,
+    inFlight: rules.limit === undefined ? 0 : counted(state),
     next: full || next === Infinity ? undefined : next,
   };
   const { more, unfinished, expired: reapable, inFlight, nextDueMs } = claim;
@@ -120,7 +126,7 @@ export type Times = ReadonlyMap<number, number>;
 /** What holds in every state, whatever has led to it. */
 export function sound(state: State, rules: Rules): void {
   const flying = state.filter(flies);
-  if (flying.length > (rules.limit ?? Infinity)) {
+  if (counted(state) > (rules.limit ?? Infinity)) {
     throw new Violation(`in flight beyond the limit of ${rules.limit}: [${ids(flying)}]`);
   }
   const groups = new Set(flying.map(groupName));

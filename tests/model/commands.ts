@@ -11,7 +11,7 @@ import type { Run } from "./run.ts";
 import type { Tally } from "./situations.ts";
 import { leaseHours, type Settlement } from "./state.ts";
 import { type Operation, settlement } from "./steps.ts";
-import { crew } from "./world.ts";
+import { type Seats, workforce } from "./world.ts";
 
 /** A command, with what it counts as. */
 type Command = fc.AsyncCommand<Run, Tally>;
@@ -31,7 +31,7 @@ const delay = fc.constantFrom(0, 0, 0, 1, 3);
 const groups = (maxLength: number) =>
   fc.array(fc.constantFrom("a", "a", "a", "a", "B", "ç", null), { minLength: 1, maxLength });
 const nth = fc.nat({ max: 5 });
-const worker = fc.nat({ max: crew - 1 });
+const worker = fc.nat({ max: workforce - 1 });
 
 const how: fc.Arbitrary<Settlement> = fc.oneof(
   { weight: 3, arbitrary: fc.constant<Settlement>({ kind: "complete" }) },
@@ -227,11 +227,19 @@ export const rules: fc.Arbitrary<Rules> = fc.oneof(
   fc.record({
     grouped: fc.constant(true),
     lifo: fc.boolean(),
-    limit: fc.constantFrom(undefined, undefined, 1, 2, 3),
+    limit: fc.constantFrom(undefined, undefined, 1, 2, 3, 3),
   }),
   fc.record({ grouped: fc.constant(true), lifo: fc.boolean(), limit: fc.constant(undefined) }),
-  fc.record({ grouped: fc.constant(false), lifo: fc.boolean(), limit: fc.constantFrom(1, 2, 3) }),
+  fc.record({
+    grouped: fc.constant(false),
+    lifo: fc.boolean(),
+    limit: fc.constantFrom(1, 2, 3, 3),
+  }),
 );
+
+/** How many tasks each worker runs at once, where it says so. */
+const seat = fc.constantFrom(undefined, undefined, 1, 1, 1, 2, 2, 3);
+export const seats: fc.Arbitrary<Seats> = fc.tuple(...Array<typeof seat>(workforce).fill(seat));
 
 function at<Item>(items: readonly Item[], nth: number): Item {
   return items[nth % items.length]!;

@@ -5,8 +5,10 @@
  */
 
 import type { Receipt } from "../../src/core/task.ts";
-import type { Rules } from "../../src/db/flights.ts";
-import { eligible, heads, room } from "./claims.ts";
+import type { Crew, Rules } from "../../src/db/flights.ts";
+import { eligible, heads } from "./claims.ts";
+import { crowds } from "./crew_notes.ts";
+import { counted, mayGoAhead, type Room, room } from "./crews.ts";
 import type { Tally } from "./situations.ts";
 import { expired, flies, groupName, holds, queued, type Row, type State } from "./state.ts";
 import type { Operation, Step } from "./steps.ts";
@@ -15,6 +17,8 @@ import type { Operation, Step } from "./steps.ts";
 export interface Met {
   readonly state: State;
   readonly rules: Rules;
+  /** As whom each worker claims where the number matters. */
+  readonly crews: readonly (Crew | undefined)[];
   /** Tasks that a transaction is settling. */
   readonly locked: ReadonlySet<number>;
 }
@@ -29,9 +33,12 @@ export function meets(tally: Tally, met: Met, operation: Operation, place?: stri
       const name = "lifo: a task is inserted while another of its group is in flight";
       return tally.note(name, rules.grouped && rules.lifo && joins);
     }
-    case "claim":
+    case "claim": {
+      const asked = { limit: operation.limit, rules, crew: met.crews[operation.worker] };
       if (rules.grouped) groupsWait(tally, met);
-      return crowded(tally, met, operation.limit, place);
+      if (rules.limit !== undefined) crowds(tally, state, asked);
+      return crowded(tally, met, asked, place);
+    }
     case "settle":
       return settles(tally, state, operation.receipt);
     case "renew":
@@ -69,10 +76,10 @@ function groupsWait(tally: Tally, { state, rules }: Met): void {
   }
 }
 
-function crowded(tally: Tally, { state, rules }: Met, limit: number, place?: string): void {
+function crowded(tally: Tally, { state, rules }: Met, asked: Room, place?: string): void {
   const may = eligible(state, rules);
-  const size = room(state, { limit, rules, round: undefined });
-  const free = Math.max(0, (rules.limit ?? Infinity) - state.filter(flies).length);
+  const size = room(state, asked);
+  const free = Math.max(0, (rules.limit ?? Infinity) - counted(state));
   tally.note("the limit is reached", free === 0 && may.length > 0);
   tally.note("the limit is reached by leases that have run out", free === 0 && state.some(expired));
   tally.note("the limit leaves room for some, not for all", free > 0 && free < may.length);
@@ -138,13 +145,19 @@ export function ends(
 /** Notes what was done at once. */
 export function meet(
   tally: Tally,
-  { state, rules }: Met,
+  { state, rules, crews }: Met,
   operations: readonly Operation[],
   steps: readonly Step[],
 ): void {
   const claims = operations.filter((one) => one.kind === "claim");
   const limit = claims.reduce((sum, { limit }) => sum + limit, 0);
-  const free = room(state, { limit, rules, round: undefined });
+  const free = room(state, { limit, rules, crew: undefined });
+  const eager = claims.filter(({ limit, worker }) => {
+    return mayGoAhead(state, { limit, rules, crew: crews[worker] });
+  });
+  const quarrel = rules.limit !== undefined && eager.length > 1 &&
+    eligible(state, rules).length > 0;
+  tally.note("at once: crews that each could go ahead claim", quarrel);
   const few = free > 0 && Math.min(free, eligible(state, rules).length) < limit;
   tally.note("at once: claims for more than there is", claims.length > 1 && few);
   const got = steps.flatMap(({ claimed }) => claimed?.receipts.length ? [claimed.receipts] : []);

@@ -5,16 +5,16 @@
  * @module
  */
 
-import type { Receipt } from "../../src/core/task.ts";
 import type { Queryable } from "../../src/db/connection.ts";
 import type { Rules } from "../../src/db/flights.ts";
 import { eligible, sound, type Times } from "./claims.ts";
+import { type Held, runsAsCounted } from "./crews.ts";
 import { explained } from "./explained.ts";
 import { ends, meet, meets, type Met } from "./notes.ts";
 import type { Tally } from "./situations.ts";
-import { holds, later, type State, text, Violation } from "./state.ts";
+import { expired, holds, later, type State, text, Violation } from "./state.ts";
 import { type Operation, perform, type Step } from "./steps.ts";
-import type { World } from "./world.ts";
+import type { Seats, World } from "./world.ts";
 
 type Transaction = Queryable & { release(): void };
 
@@ -25,11 +25,6 @@ interface Open {
   readonly operation: Operation;
   /** The task that it has settled. */
   readonly locked: number | undefined;
-}
-
-/** A receipt, and whose it is. */
-interface Held extends Receipt {
-  readonly worker: number;
 }
 
 /** A queue's life, from empty on. */
@@ -51,8 +46,8 @@ export class Run {
   }
 
   /** Starts with an empty queue. */
-  static async start(world: World, rules: Rules, tally: Tally): Promise<Run> {
-    await world.reset(rules);
+  static async start(world: World, rules: Rules, seats: Seats, tally: Tally): Promise<Run> {
+    await world.reset(rules, seats);
     return new Run(world, tally);
   }
 
@@ -85,7 +80,8 @@ export class Run {
 
   /** Does things at the same time: there must be an order that explains what came of it. */
   async doAtOnce(operations: readonly Operation[]): Promise<void> {
-    const doing = operations.map((one) => perform(this.#world, one, { locked: undefined }));
+    const circumstances = { locked: undefined, touched: this.#touched(operations) };
+    const doing = operations.map((one) => perform(this.#world, one, circumstances));
     await Promise.allSettled(doing); // even after a failure, nothing must go on
     const threads = await this.#works(Promise.all(doing));
     this.#trace.push(
@@ -98,8 +94,8 @@ export class Run {
     if (!explained(this.state, threads, seen, reasons)) {
       throw this.#violation(`no order explains it: ${[...reasons].join("; ")}`, this.state, seen);
     }
-    this.#receive(threads.flat());
     this.state = seen;
+    this.#receive(threads.flat());
     for (const { worker } of threads.flat().flatMap(({ claimed = [] }) => claimed)) {
       this.#world.workers[worker]!.fairness.forget();
     }
@@ -163,7 +159,21 @@ export class Run {
   }
 
   get #met(): Met {
-    return { state: this.state, rules: this.rules, locked: this.#locked };
+    const { rules, workers } = this.#world;
+    const crews = workers.map(({ crew }) => rules.limit === undefined ? undefined : crew);
+    return { state: this.state, rules, crews, locked: this.#locked };
+  }
+
+  /** Rows that one of these locks, if only to see that it holds them no more. */
+  #touched(operations: readonly Operation[]): Set<number> {
+    const lapsed = this.state.filter(expired);
+    return new Set(
+      operations.flatMap((one) => {
+        if (one.kind === "settle") return [one.receipt];
+        if (one.kind === "renew") return one.receipts;
+        return one.kind === "reap" || one.kind === "claim" ? lapsed : [];
+      }).map(({ id }) => id),
+    );
   }
 
   get #locked(): Set<number> {
@@ -192,20 +202,25 @@ export class Run {
   }
 
   #receive(steps: readonly Step[]): void {
-    for (const { worker, receipts } of steps.flatMap(({ claimed = [] }) => claimed)) {
-      this.receipts.push(...receipts.map((receipt) => ({ ...receipt, worker })));
+    for (const { receipts, ...whose } of steps.flatMap(({ claimed = [] }) => claimed)) {
+      this.receipts.push(...receipts.map((receipt) => ({ ...receipt, ...whose })));
     }
+    this.#sound(this.state, () => runsAsCounted(this.state, this.receipts, this.rules));
   }
 
   async #look(): Promise<State> {
     const { state, times } = await this.#world.look();
     this.#times = times;
-    try {
-      sound(state, this.rules);
-    } catch (error) {
-      throw this.#violation((error as Violation).message, this.state, state);
-    }
+    this.#sound(state, () => sound(state, this.rules));
     return state;
+  }
+
+  #sound(found: State, check: () => void): void {
+    try {
+      check();
+    } catch (error) {
+      throw this.#violation((error as Violation).message, this.state, found);
+    }
   }
 
   async #compare(expected: State, found?: State): Promise<void> {
@@ -216,7 +231,8 @@ export class Run {
 
   #violation(what: string, model: State, found: State): Violation {
     const { grouped, lifo, limit } = this.rules;
-    const rules = `grouped: ${grouped}, lifo: ${lifo}, limit: ${limit}`;
+    const seats = this.#world.seats.map((seats) => seats ?? "any").join(", ");
+    const rules = `grouped: ${grouped}, lifo: ${lifo}, limit: ${limit}, seats: ${seats}`;
     const trace = this.#trace.map((line) => `  ${line}`).join("\n");
     return new Violation(
       `${what}\n\nWith ${rules}:\n${trace}\n\nThe model:\n${text(model)}\n\nThe tables:\n${

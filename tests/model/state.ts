@@ -17,6 +17,9 @@ export interface Row {
   readonly due: number;
   readonly deliveries: number;
   readonly status: string | null;
+  /** In flight: the crew that has claimed it, and its seats, if it says so. */
+  readonly worker: string | null;
+  readonly seats: number | null;
   readonly errors: readonly string[];
   readonly releases: number;
   readonly settled: number | null;
@@ -66,6 +69,9 @@ export function holds(state: State, { id, deliveries }: Receipt): Row | undefine
   );
 }
 
+/** In no crew's hands. */
+const nobody = { worker: null, seats: null };
+
 /** A new task. */
 export function newTask(id: number, group: string | null, due: number): Row {
   return {
@@ -75,6 +81,7 @@ export function newTask(id: number, group: string | null, due: number): Row {
     due,
     deliveries: 0,
     status: null,
+    ...nobody,
     errors: [],
     releases: 0,
     settled: null,
@@ -90,20 +97,21 @@ export function change(state: State, old: Row, ...by: readonly Row[]): State {
 }
 
 /** A task in flight after a claim. */
-export function claimed(row: Row): Row {
-  return { ...row, deliveries: row.deliveries + 1, due: leaseHours, status: "processing" };
+export function claimed(row: Row, crew: Pick<Row, "worker" | "seats"> = nobody): Row {
+  const deliveries = row.deliveries + 1;
+  return { ...row, ...crew, deliveries, due: leaseHours, status: "processing" };
 }
 
 /** A task that has been taken back from a worker that let its lease run out. */
 export function reaped(row: Row): Row {
-  return { ...row, status: "queued", settled: row.deliveries };
+  return { ...row, ...nobody, status: "queued", settled: row.deliveries };
 }
 
 /** A settled task: what it becomes. `letter` is the id of its dead letter. */
 export function settled(row: Row, how: Settlement, letter: number): readonly Row[] {
   switch (how.kind) {
     case "complete":
-      return [{ ...row, place: "archive", due: 0, status: "completed", link: null }];
+      return [{ ...row, ...nobody, place: "archive", due: 0, status: "completed", link: null }];
     case "putBack": {
       const back = { ...reaped(row), due: how.delay };
       return how.error === null
@@ -114,7 +122,7 @@ export function settled(row: Row, how: Settlement, letter: number): readonly Row
       const errors = [...row.errors, how.error];
       const { id, group, root } = row;
       return [
-        { ...row, place: "archive", due: 0, status: "failed", errors, link: letter },
+        { ...row, ...nobody, place: "archive", due: 0, status: "failed", errors, link: letter },
         { ...newTask(letter, group, 0), place: "letters", errors, failed: id, root },
       ];
     }
@@ -148,7 +156,7 @@ export function text(state: State): string {
 function line(row: Row): string {
   const { place, id, group, due, deliveries, status, errors, releases } = row;
   const times = place === "queue" ? [`due in ${due} h`] : [];
-  const links = (["settled", "failed", "root", "link"] as const)
+  const links = (["settled", "failed", "root", "link", "worker", "seats"] as const)
     .filter((name) => row[name] !== null).map((name) => `${name} ${row[name]}`);
   const parts = [`group ${group}`, ...times, `deliveries ${deliveries}`, `${status}`];
   const counts = [`errors [${errors.join(", ")}]`, `releases ${releases}`];

@@ -8,7 +8,7 @@
 import type { Receipt } from "../../src/core/task.ts";
 import { bury } from "../../src/db/dead.ts";
 import { enqueue } from "../../src/db/enqueue.ts";
-import { reap } from "../../src/db/flights.ts";
+import { type Crew, reap } from "../../src/db/flights.ts";
 import { redrive } from "../../src/db/redrive.ts";
 import { complete, extend, putBack } from "../../src/db/settle.ts";
 import { claimStrictly } from "../../src/db/strict.ts";
@@ -38,7 +38,11 @@ export interface Step {
   /** In words, with what came of it. */
   readonly did: string;
   /** What was claimed, and by whom. */
-  readonly claimed?: { readonly worker: number; readonly receipts: readonly Receipt[] };
+  readonly claimed?: {
+    readonly worker: number;
+    readonly crew: Crew | undefined;
+    readonly receipts: readonly Receipt[];
+  };
   /**
    * The states that may be after it. What the model can't foresee, the id of a dead letter, is taken
    * from what was seen. Throws a {@linkcode Violation} if it can't have been like this.
@@ -52,6 +56,8 @@ export interface Circumstances {
   readonly times?: Times;
   /** Tasks that a transaction is settling; `undefined` if others do things right now. */
   readonly locked: ReadonlySet<number> | undefined;
+  /** Tasks that others settle or renew right now, or take back. */
+  readonly touched?: ReadonlySet<number>;
 }
 
 const leaseMs = leaseHours * 3_600_000;
@@ -102,7 +108,8 @@ async function claim(
 ): Promise<Step[]> {
   const { site, rules, workers } = world;
   const me = workers[worker]!;
-  const asked = { limit, round: me.round, rules };
+  const crew = rules.limit === undefined ? undefined : me.crew;
+  const asked = { limit, round: me.round, rules, crew };
   const options = { ...asked, leaseMs, timeoutMs };
   const claim = await claimStrictly(site, me.turns, options);
   me.round = claim.round;
@@ -110,9 +117,9 @@ async function claim(
   const from = rules.grouped ? ` (behind ${asked.round?.place}, then ${me.round?.place})` : "";
   const step: Step = {
     did: `worker ${worker} claims ${limit}${from}: ${shown(receipts)}`,
-    claimed: { worker, receipts },
+    claimed: { worker, crew, receipts },
     after(before) {
-      const after = afterClaim(before, asked, claim);
+      const after = afterClaim(before, asked, claim, circumstances.touched);
       if (!rules.grouped && circumstances.times) {
         inDueOrder(before, asked, claim, circumstances.times);
       }

@@ -7,7 +7,7 @@
 import postgres from "postgres";
 import { createQueue, setup } from "../../mod.ts";
 import type { Queryable, Sql } from "../../src/db/connection.ts";
-import type { Rules } from "../../src/db/flights.ts";
+import type { Crew, Rules } from "../../src/db/flights.ts";
 import { type Site, siteOf } from "../../src/db/site.ts";
 import type { Round } from "../../src/db/round.ts";
 import { Turns } from "../../src/db/turns.ts";
@@ -16,7 +16,7 @@ import { Fairness } from "./claims.ts";
 import type { Row, State } from "./state.ts";
 
 /** How many workers there are. */
-export const crew = 3;
+export const workforce = 3;
 
 /** A statement that waits for another one for longer is stuck. */
 const stuckMs = 10_000;
@@ -27,9 +27,14 @@ export const timeoutMs = 60_000;
 /** What a worker has in memory. */
 export interface Worker {
   readonly turns: Turns;
+  /** As whom it claims, once for each of its lives. */
+  crew: Crew | undefined;
   round: Round | undefined;
   fairness: Fairness;
 }
+
+/** How many tasks each worker runs at once. */
+export type Seats = readonly (number | undefined)[];
 
 /** What the tables hold. */
 export interface Seen {
@@ -44,13 +49,17 @@ export class World implements AsyncDisposable {
   readonly letters: Site;
   readonly workers: readonly Worker[];
   rules: Rules = { grouped: true, lifo: false, limit: undefined };
+  /** How many tasks each worker runs at once; `undefined` for one that doesn't say so. */
+  seats: Seats = [];
+  #lives = 0;
 
   private constructor(sql: Sql, site: Site, letters: Site) {
     this.sql = sql;
     this.site = site;
     this.letters = letters;
-    this.workers = Array.from({ length: crew }, () => ({
+    this.workers = Array.from({ length: workforce }, () => ({
       turns: new Turns(sql),
+      crew: undefined,
       round: undefined,
       fairness: new Fairness(),
     }));
@@ -73,9 +82,10 @@ export class World implements AsyncDisposable {
   }
 
   /** Begins anew: with an empty queue and workers that have just started. */
-  async reset(rules: Rules): Promise<void> {
+  async reset(rules: Rules, seats: Seats): Promise<void> {
     this.rules = rules;
-    for (let worker = 0; worker < crew; worker++) this.restart(worker);
+    this.seats = seats;
+    for (let worker = 0; worker < workforce; worker++) this.restart(worker);
     const tables = [this.site, this.letters].flatMap((
       { tables },
     ) => [tables.queue, tables.archive]);
@@ -88,6 +98,9 @@ export class World implements AsyncDisposable {
 
   /** Puts a new worker in the place of one. */
   restart(worker: number): void {
+    const seats = this.seats[worker];
+    const name = `${worker}, life ${++this.#lives}`;
+    this.workers[worker]!.crew = seats === undefined ? undefined : { worker: name, seats };
     this.workers[worker]!.round = undefined;
     this.workers[worker]!.fairness = new Fairness();
   }
@@ -135,6 +148,8 @@ function look(place: Row["place"], table: string, link?: string): string {
     place === "queue" ? "round(extract(epoch from vt - clock_timestamp()) / $1::int)::int" : 0
   } as due,
       read_ct as deliveries, headers ->> 'x-pgtq-status' as status,
+      headers #>> '{x-pgtq-rules,worker}' as worker,
+      (headers #>> '{x-pgtq-rules,seats}')::int as seats,
       coalesce(${letter ? "message" : "headers"} -> '${letter ? "errors" : "x-pgtq-errors"}', '[]')
         as errors,
       coalesce(${number("x-pgtq-releases")}, 0) as releases, ${number("x-pgtq-settled")} as settled,
