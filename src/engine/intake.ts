@@ -48,6 +48,8 @@ export class Intake {
   hungry = true;
   /** How many tasks the claims under way may bring. */
   asked = 0;
+  /** The last look has found as much as it asked for. */
+  #plenty = false;
   /** When a look was sent that found nothing while nothing was held; `NaN` if that is not so. */
   emptyAt = NaN;
   /** How many tasks were settled that others may have been waiting for, with none claimed instead. */
@@ -113,7 +115,7 @@ export class Intake {
     const freed = this.#freed;
     const { deliveries, more, nextDueMs = Infinity } = await this.#claim(limit, sentAt);
     this.#freed -= more ? Math.min(freed, deliveries.length) : freed;
-    this.hungry = more;
+    this.hungry = this.#plenty = more;
     this.#host.slots.fill();
     this.#host.slots.offer();
     if (this.hungry) return 0;
@@ -127,7 +129,8 @@ export class Intake {
    * the other has brought arrives.
    */
   async #assist(): Promise<number> {
-    const limit = this.asked > 0 && !this.#claimer.strict ? this.#grant() : 0;
+    const useful = this.#plenty && this.asked > 0 && !this.#claimer.strict;
+    const limit = useful ? this.#grant() : 0;
     if (limit < maxClaim) return Infinity;
     const { more } = await this.#claim(limit, now());
     this.#host.slots.fill();
