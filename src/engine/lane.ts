@@ -68,6 +68,10 @@ export class Lane implements Basin {
     return this.#backlog.size;
   }
 
+  get settling(): number {
+    return this.#leases.size - this.#backlog.size - this.#attempts.size;
+  }
+
   get hungry(): boolean {
     return this.#intake.hungry;
   }
@@ -105,7 +109,7 @@ export class Lane implements Basin {
     await using claimer = this.#claimer;
     const [onError, onSettled] = [this.#onError, this.#onSettled];
     const charges = { settler: this.#settler, leases: this.#leases, attempts: this.#attempts };
-    const told = { onError, onSettled };
+    const told = { onError, onSettled, onWritten: () => this.#host.slots.offer() };
     const keeping = upkeep({ ...charges, claimer }, this.#host, this.#options, told);
     await this.#intake.run(onError);
     this.#giveBack(this.#backlog.takeAll());

@@ -35,6 +35,8 @@ export interface OutboxOptions {
   readonly onError: (error: unknown) => void;
   /** Called once for each verdict: whether it holds, or the task was somebody else's by then. */
   readonly onSettled: (settlement: Settlement, applied: boolean) => void;
+  /** Called after those of each statement. */
+  readonly onWritten?: () => void;
   /** How long to leave a verdict alone that the database doesn't take, in milliseconds. */
   readonly pauseMs: number;
 }
@@ -95,7 +97,7 @@ export class Outbox {
   #finish(
     batch: readonly Settlement[],
     applied: Set<number>,
-    { onSettled }: OutboxOptions,
+    { onSettled, onWritten }: OutboxOptions,
   ): void {
     this.#size = Math.min(2 * this.#size, batchSize);
     this.#waiting.push(...this.#stuck.splice(0)); // what was in their way may be gone
@@ -103,6 +105,7 @@ export class Outbox {
       const { id } = settlement.held.delivery;
       onSettled(settlement, applied.has(id) || this.#mustBeOurs(settlement));
     }
+    onWritten?.();
   }
 
   /** Halves the batch until a verdict that can't be written stands alone, and blocks no other. */

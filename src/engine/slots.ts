@@ -19,6 +19,8 @@ export interface Tenant {
   readonly running: number;
   /** Tasks claimed and not started. */
   readonly buffered: number;
+  /** Tasks that are over, and whose results are not written yet. */
+  readonly settling: number;
   /** Tasks that a claim under way may bring. */
   readonly asked: number;
   /** How many tasks this number of slots will start in a moment. */
@@ -29,11 +31,14 @@ export interface Tenant {
   wake(): void;
 }
 
-/**
- * The most tasks in one claim; larger ones bring next to nothing, and what is held costs memory. The
- * most claimed ahead is three times that: two claims may be under way while one is worked on.
- */
+/** The most tasks in one claim; larger ones bring next to nothing, and what is held costs memory. */
 export const maxClaim = 500;
+
+/**
+ * The most tasks that a lane holds beside those that run: two claims may be under way, one be worked
+ * on, and the results of one be written. Where results are slow to write, claims wait for them.
+ */
+const maxHeld = 4 * maxClaim;
 
 /** For so long tasks may start in one go; then the connections, and others, have their turn. */
 const burstMs = 2;
@@ -98,8 +103,8 @@ export class Slots {
     if (tenant.seats < Infinity && this.#contested(tenant)) return 0;
     const slots = Math.ceil(this.#limit / this.#tenants.length);
     const ahead = tenant.ahead(Math.min(slots, tenant.seats));
-    const target = Math.min(3 * maxClaim, ahead);
-    const lacking = target - tenant.buffered - tenant.asked;
+    const target = Math.min(maxHeld, ahead);
+    const lacking = target - tenant.buffered - tenant.asked - tenant.settling;
     return lacking >= Math.min(target / 2, maxClaim) ? lacking : 0;
   }
 

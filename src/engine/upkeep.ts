@@ -26,7 +26,7 @@ export async function upkeep(
   { settler, leases, attempts, claimer }: Charges,
   { claiming, working }: Host,
   { leaseMs, pauseMs }: LaneOptions,
-  told: Pick<OutboxOptions, "onError" | "onSettled">,
+  told: Pick<OutboxOptions, "onError" | "onSettled" | "onWritten">,
 ): Promise<void> {
   const { onError } = told;
   const keep = (turn: () => Promise<number>, pause = pauseMs, signal = working) =>

@@ -12,6 +12,7 @@ class Lane implements Tenant {
   hungry = true;
   running = 0;
   buffered = 0;
+  settling = 0;
   asked = 0;
   started = 0;
   most = 0;
@@ -211,5 +212,18 @@ describe("while tasks run that return at once", () => {
     assert.equal((await worker.drain()).completed, 10_000);
     // In 2 ms no more than 40 of them can begin, and those that were running end.
     assert.ok(most <= 100, `${most} in one turn, ${turns} turns`);
+  });
+});
+
+describe("a lane with quick handlers", () => {
+  it("doesn't claim on while results are slow to write", () => {
+    using _ = stopClock();
+    const lane = new Lane(slotsOf(10), Infinity, 1000);
+    assert.equal(lane.claim(), 500);
+    lane.settling = 1600;
+    while (lane.running > 0) lane.end(); // each lets another one start
+    assert.deepEqual([lane.buffered, lane.grant], [0, 10]); // for its slots, but none ahead
+    lane.settling = 1000;
+    assert.equal(lane.grant, 500);
   });
 });

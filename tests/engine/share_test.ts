@@ -164,6 +164,7 @@ describe("Slots", () => {
     hungry = true;
     running = 0;
     buffered = 0;
+    settling = 0;
     asked = 0;
     readonly #slots: Slots;
     constructor(slots: Slots) {
