@@ -1,5 +1,5 @@
 /**
- * What a strict claim costs: how many pages of shared memory Postgres touches for it.
+ * What statements cost: how many pages of shared memory Postgres touches for them.
  *
  * @module
  */
@@ -17,12 +17,15 @@ export interface Cost {
   readonly plan: string;
 }
 
-interface PlanNode {
+/** A node of a plan that was carried out, as `explain (analyze, buffers, format json)` has it. */
+export interface PlanNode {
   readonly "Node Type": string;
   readonly "Relation Name"?: string;
   readonly "Index Name"?: string;
   readonly "Shared Hit Blocks": number;
   readonly "Shared Read Blocks": number;
+  /** With `wal`. */
+  readonly "WAL Records"?: number;
   readonly "Subplan Name"?: string;
   readonly "Actual Rows": number;
   readonly Plans?: readonly PlanNode[];
@@ -89,7 +92,8 @@ async function costOf(
   return { buffers: pages(plan), rows, plan: lines.join("\n") };
 }
 
-function pages(node: PlanNode): number {
+/** How many shared buffers a node touched, with all below it. */
+export function pages(node: PlanNode): number {
   return node["Shared Hit Blocks"] + node["Shared Read Blocks"];
 }
 

@@ -6,6 +6,7 @@ import { reap, rulesInForce } from "../../src/db/flights.ts";
 import { complete, extend, putBack } from "../../src/db/settle.ts";
 import { type Backend, backends, openBackend } from "../_support/backend.ts";
 import { graveyard } from "../_support/burial.ts";
+import { fly } from "../_support/crews.ts";
 import { Python } from "../_support/python_rows.ts";
 import { grouped, limited, type StrictQueue, strictQueue } from "../_support/strict_queue.ts";
 
@@ -25,13 +26,6 @@ for (const kind of backends) {
 
     const expire = (ids = "msg_id > 0") => queue.change(`vt = now() - interval '1 s' where ${ids}`);
     const headersOf = async (index = 0) => (await queue.rows())[index]!.headers;
-    /** Has a row look as if another program had begun to run it. */
-    const fly = (id: number, headers: object) => {
-      const text = JSON.stringify({ "x-pgtq-status": "processing", ...headers });
-      return queue.change(
-        `read_ct = 1, vt = now() + interval '1 hour', headers = '${text}' where msg_id = ${id}`,
-      );
-    };
 
     describe("a limit", () => {
       it("is used up and never exceeded", async () => {
@@ -103,7 +97,9 @@ for (const kind of backends) {
       ];
       it("is not what is rubbish in a header, but that task counts", async () => {
         await queue.send(...rubbish.map(() => undefined), undefined, undefined);
-        for (const [i, rules] of rubbish.entries()) await fly(i + 1, { "x-pgtq-rules": rules });
+        for (const [i, rules] of rubbish.entries()) {
+          await fly(queue, i + 1, { "x-pgtq-rules": rules });
+        }
         assert.deepEqual(await rulesInForce(queue.made.site), { grouped: false, limit: undefined });
         const { deliveries, inFlight } = await queue.claim(limited(rubbish.length + 1));
         assert.deepEqual([deliveries.map(({ id }) => id), inFlight], [
@@ -154,7 +150,7 @@ for (const kind of backends) {
 
       it("counts for the limit until it is reaped, also where it was a Python worker's", async () => {
         await queue.send(...Array(4));
-        await fly(1, {});
+        await fly(queue, 1, {});
         assert.deepEqual(await queue.take(limited(2)), [2]);
         await expire();
         const { deliveries, expired, inFlight } = await queue.claim(limited(2));

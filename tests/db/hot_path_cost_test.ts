@@ -5,6 +5,7 @@ import type { Receipt } from "../../src/core/task.ts";
 import { claim } from "../../src/db/claim.ts";
 import { complete } from "../../src/db/settle.ts";
 import { type Site, siteOf } from "../../src/db/site.ts";
+import { pages, type PlanNode } from "../_support/cost.ts";
 import { fileDatabase } from "../_support/file_database.ts";
 
 const database = fileDatabase();
@@ -19,14 +20,6 @@ interface Cost {
   readonly records: number;
 }
 
-interface Plan {
-  readonly "Subplan Name"?: string;
-  readonly Plans?: readonly Plan[];
-  readonly "Shared Hit Blocks": number;
-  readonly "Shared Read Blocks": number;
-  readonly "WAL Records": number;
-}
-
 /** Explains the statements that `use` sends instead of only running them. */
 async function costOf(site: Site, tasks: number, use: (site: Site) => Promise<unknown>) {
   const costs: Cost[] = [];
@@ -34,14 +27,14 @@ async function costOf(site: Site, tasks: number, use: (site: Site) => Promise<un
     async unsafe(text: string, parameters: string[], options: object) {
       const explain = `explain (analyze, buffers, wal, timing off, format json) ${text}`;
       const [row] = await database.sql.unsafe(explain, parameters, options);
-      const plan: Plan = row!["QUERY PLAN"][0].Plan;
+      const plan: PlanNode = row!["QUERY PLAN"][0].Plan;
       // What nobody asks for the result of is carried out after the rest, and not part of its sum.
       const late = plan.Plans!.filter((part) => part["Subplan Name"] === "CTE kept");
-      const sum = (of: (plan: Plan) => number) =>
+      const sum = (of: (plan: PlanNode) => number) =>
         [plan, ...late].reduce((total, part) => total + of(part), 0) / tasks;
       costs.push({
-        pages: sum((part) => part["Shared Hit Blocks"] + part["Shared Read Blocks"]),
-        records: sum((part) => part["WAL Records"]),
+        pages: sum(pages),
+        records: sum((part) => part["WAL Records"]!),
       });
       return [{ ids: null, lost: "" }];
     },
