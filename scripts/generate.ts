@@ -1,7 +1,7 @@
 /**
- * Writes `src/db/pgmq_sql.ts` from `sql/pgmq.sql`, as not every runtime can read files.
+ * Writes `src/db/*_sql.ts` from `sql/*.sql`, as not every runtime can read files.
  *
- * `deno run -A scripts/generate.ts`, or with `--check` to only see whether it is up to date.
+ * `deno run -A scripts/generate.ts`, or with `--check` to only see whether they are up to date.
  *
  * @module
  */
@@ -9,28 +9,36 @@
 import { readFile, writeFile } from "node:fs/promises";
 import process from "node:process";
 
-const source = new URL("../sql/pgmq.sql", import.meta.url);
-const target = new URL("../src/db/pgmq_sql.ts", import.meta.url);
+/** What the text of each file in `sql/` is for. */
+const texts = {
+  pgmq: "Our pgmq, for a database that has none.",
+  rights: "Gives the roles for producers, workers and observers what they lack, where they exist.",
+};
 
-const sql = await readFile(source, "utf8");
-if (/[`\\]|\$\{/.test(sql)) {
-  throw new Error("Cannot embed sql/pgmq.sql as it holds a backtick, a backslash or ${");
-}
-
-const module = `/**
- * The text of sql/pgmq.sql. Generated: change that file, then run scripts/generate.ts.
+for (const [name, doc] of Object.entries(texts)) {
+  const sql = await readFile(new URL(`../sql/${name}.sql`, import.meta.url), "utf8");
+  if (/[`\\]|\$\{/.test(sql)) {
+    throw new Error(`Cannot embed sql/${name}.sql as it holds a backtick, a backslash or \${`);
+  }
+  const module = `/**
+ * The text of sql/${name}.sql. Generated: change that file, then run scripts/generate.ts.
  *
  * @module
  */
 
-/** Our pgmq, for a database that has none. */
-export const pgmqSql: string = \`
+/** ${doc} */
+export const ${name}Sql: string = \`
 ${sql}\`;
 `;
+  await write(`src/db/${name}_sql.ts`, module);
+}
 
-if (!process.argv.includes("--check")) {
-  await writeFile(target, module);
-} else if (await readFile(target, "utf8").catch(() => "") !== module) {
-  console.error("src/db/pgmq_sql.ts is stale: run deno run -A scripts/generate.ts");
-  process.exitCode = 1;
+async function write(path: string, text: string): Promise<void> {
+  const target = new URL(`../${path}`, import.meta.url);
+  if (!process.argv.includes("--check")) {
+    await writeFile(target, text);
+  } else if (await readFile(target, "utf8").catch(() => "") !== text) {
+    console.error(`${path} is stale: run deno run -A scripts/generate.ts`);
+    process.exitCode = 1;
+  }
 }

@@ -9,6 +9,7 @@ import { checkWithId } from "./core/idempotency.ts";
 import { toJson } from "./core/input.ts";
 import { header, type TaskState } from "./core/task.ts";
 import * as admin from "./db/admin.ts";
+import { createTables } from "./db/create.ts";
 import { connection } from "./db/connection.ts";
 import * as dead from "./db/dead.ts";
 import { siteOf } from "./db/site.ts";
@@ -63,7 +64,7 @@ export class Queue<Input = unknown, Output = Input> {
    */
   async create(): Promise<void> {
     const { tables, letters } = this.definition;
-    await admin.create(connection(), tables, letters);
+    await createTables(connection(), tables, letters);
   }
 
   /**

@@ -15,7 +15,9 @@ import { databaseAddress, openDatabase } from "./database.ts";
 import { jsonLines } from "./output.ts";
 
 const print = flag("--print", {
-  description: message`Write the SQL for a database without the extension, and install nothing.`,
+  description:
+    message`Write the SQL for a database without the extension, and install nothing: first \
+pgmq, then the rights of the roles pgtq_producer, pgtq_worker and pgtq_observer, as far as they exist.`,
 });
 
 const outcomes: Readonly<Record<Installation["pgmq"], string>> = {
@@ -24,7 +26,7 @@ const outcomes: Readonly<Record<Installation["pgmq"], string>> = {
   sql: "was installed as SQL",
 };
 
-/** Gives the database pgmq. */
+/** Gives the database pgmq, and the roles that are made for it their rights. */
 export const install = defineCommand({
   parser: object({ print: withDefault(print, false), json, ...databaseOptions }),
   examples: ["", "--database-url postgres://owner@localhost/app", "--print | psql app"],

@@ -16,10 +16,8 @@ import {
 } from "../core/task.ts";
 import { query, type Queryable, type Sql } from "./connection.ts";
 import { errors, headers, lettersOf, moved, notify, processing } from "./fragments.ts";
-import { createIndexes } from "./indexes.ts";
 import type { Site } from "./site.ts";
 import type { Tables } from "./tables.ts";
-import { readable } from "./trouble.ts";
 
 /** How full a queue is. Exact up to 100,000 each; beyond, an estimate of the whole table. */
 export interface Stats {
@@ -52,32 +50,6 @@ export interface ListedTask {
   /** When it becomes due, or, in the hands of a worker, when its lease ends. */
   readonly visibleAt: Date;
   readonly headers: Headers;
-}
-
-/** The advisory lock under which the library creates objects: pgmq before 1.6 races by itself. */
-export const creationLock = `select pg_advisory_xact_lock(hashtextextended('pgtq', 0))`;
-
-/**
- * Creates the tables of a queue and its indexes, and the tables of its dead letters. What exists
- * stays as it is.
- */
-export async function create(
-  sql: Queryable,
-  tables: Tables,
-  letters: Tables | undefined,
-): Promise<void> {
-  const names = [tables, letters].flatMap((queue) => queue ? [`'${queue.name}'`] : []).join(", ");
-  // Rather an error than everybody behind us in the line for a table that a session has locked.
-  const statements = `${creationLock};
-    select set_config('lock_timeout', '30s', true);
-    select pgmq.create(name) from unnest(array[${names}]) as name;
-    ${createIndexes(tables)}`;
-  try {
-    // One simple query is one implicit transaction, which releases the lock at its end.
-    await sql.unsafe(statements).simple();
-  } catch (error) {
-    throw readable(error, `Cannot create the queue "${tables.name}"`, sql);
-  }
 }
 
 /** Drops the tables of a queue with everything in them; `false` if there was no such queue. */

@@ -123,7 +123,7 @@ export async function enqueueKeyed(
       select ${dueTime}, task -> 'message', nullif(task -> 'headers', 'null')
       from turn, given where found is null
       order by place
-      on conflict ${keyConflict} do update set message = ${replace ? replaced : "t.message"}
+      on conflict ${keyConflict} do update set ${replace ? replaced : locked}
       returning ${inserted(due.groups)}, ${key("t")} as key, t.xmax::text <> '0' as touched
     ), placed as (
       select msg_id, key, row_number() over (partition by key order by msg_id) as nth from new
@@ -142,7 +142,10 @@ export async function enqueueKeyed(
 
 /** A task has started once a delivery was not given back without an attempt. */
 const started = `t.read_ct <> ${releases}`;
-const replaced = `case when ${started} then t.message else excluded.message end`;
+const replaced = `message = case when ${started} then t.message else excluded.message end`;
+
+/** Changes nothing, in a column that producers may write without seeing bodies or moving tasks. */
+const locked = "enqueued_at = t.enqueued_at";
 
 /**
  * Finds the task whose id is the answer for a key, whatever else happens by now.

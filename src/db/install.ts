@@ -7,6 +7,7 @@
 import { PgtqError } from "../core/errors.ts";
 import { connection, type Queryable, type Sql } from "./connection.ts";
 import { type Found, isOlder, look, oldest, versionOf } from "./pgmq.ts";
+import { rightsSql } from "./rights.ts";
 import { address, readable } from "./trouble.ts";
 
 /** What {@linkcode install} has found or done. */
@@ -19,7 +20,9 @@ export interface Installation {
 
 /**
  * Sees to it that the database has pgmq: takes the one that is there, else creates the server's
- * extension, else runs our own SQL. Running it again, or many at once, is harmless.
+ * extension, else runs our own SQL. Then gives the roles `pgtq_producer`, `pgtq_worker` and
+ * `pgtq_observer` the rights they lack, if there are such roles. Running it again, or many at once,
+ * is harmless.
  *
  * @throws {PgtqError} `OLD_PGMQ` or `BROKEN_PGMQ` if the one that is there won't do
  * @throws {PgtqError} `MISSING_PGMQ` if the role lacks the rights to install it
@@ -41,7 +44,9 @@ export async function install(sql: Sql = connection()): Promise<Installation> {
       await tx.unsafe("set local lock_timeout = '30s'");
       await tx.unsafe("select pg_advisory_xact_lock(hashtextextended('pgtq install', 0))");
       const pgmq = await provide(tx, await look(tx));
-      return { pgmq, version: versionOf(await look(tx)) };
+      const version = versionOf(await look(tx));
+      await tx.unsafe(await rightsSql());
+      return { pgmq, version };
     });
   } catch (error) {
     throw explain(error, sql);
@@ -50,8 +55,7 @@ export async function install(sql: Sql = connection()): Promise<Installation> {
 
 /** The SQL that {@linkcode install} runs where the server has no extension to offer. */
 export async function installSql(): Promise<string> {
-  // Loaded on demand: programs that find their database in order never need it.
-  return (await import("./pgmq_sql.ts")).pgmqSql;
+  return `${await pgmqSql()}\n${await rightsSql()}`;
 }
 
 async function provide(tx: Queryable, found: Found): Promise<Installation["pgmq"]> {
@@ -60,10 +64,15 @@ async function provide(tx: Queryable, found: Found): Promise<Installation["pgmq"
     await tx.unsafe("create extension pgmq");
     return "extension";
   }
-  const text = await installSql();
+  const text = await pgmqSql();
   if (found.ours && !isOlder(found.ours, markOf(text))) return "present";
   await tx.unsafe(text);
   return "sql";
+}
+
+/** Loaded on demand: programs that find their database in order never need it. */
+async function pgmqSql(): Promise<string> {
+  return (await import("./pgmq_sql.ts")).pgmqSql;
 }
 
 /** The version that the last line of our SQL notes down, such as `1.11.1+1`. */

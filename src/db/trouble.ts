@@ -49,7 +49,9 @@ const reasons: Readonly<Record<string, Reason>> = {
   "42883": missingPgmq, // no such function in it
   "42501": {
     code: "MISSING_RIGHT",
-    text: (message, where) => `the role lacks a right in ${where}: ${message}`,
+    text: (message, where) =>
+      `the role lacks a right in ${where} (${message}): ` +
+      "see Rights in the README for roles that have it, or use the owner's",
   },
   "57014": {
     code: "TOO_SLOW",
