@@ -4,7 +4,6 @@
  * @module
  */
 
-import { readFile } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
 import postgres from "postgres";
 import {
@@ -155,7 +154,6 @@ export async function openStage(url: string, environment: Environment): Promise<
 
 async function prepare(sql: Sql): Promise<void> {
   await sql.unsafe(pgmqSql);
-  await sql.unsafe(await readFile(new URL("direction.sql", import.meta.url), "utf8"));
   await sql.unsafe(`
     create role python_peer superuser login;
     create role python_worker superuser login;

@@ -1,8 +1,8 @@
 /**
  * The indexes that a queue's table gets besides pgmq's own.
  *
- * `create` makes them. A queue that something else has created can do without: statements are as
- * right, but read the whole queue, and only `key` refuses to work.
+ * `create` makes them, but no `key` for a partitioned queue. A queue that something else has created
+ * can do without: statements are as right, but read the whole queue, and only keys are refused.
  *
  * @module
  */
@@ -70,12 +70,15 @@ export function createIndexes(tables: Tables): string {
     running: `((${group(table)})) where ${running(table)}`,
     key: `(${key(table)}) where ${key(table)} is not null`,
   };
+  // Over partitions nothing can be unique but what they are made by.
+  const whole =
+    `exists (select from pg_class where oid = '${tables.queue}'::regclass and relkind = 'r')`;
   const statements = indexes.map((name) => {
     const index = indexName(tables, name);
+    const [kind, condition] = name === "key" ? ["unique index", `and ${whole}`] : ["index", ""];
     // Asked first: "if not exists" wants the owner's rights even where there is nothing to do.
-    return `if to_regclass('${index}') is null then
-      create ${name === "key" ? "unique " : ""}index ${index.replace("pgmq.", "")}
-        on ${tables.queue} ${on[name]};
+    return `if to_regclass('${index}') is null ${condition} then
+      create ${kind} ${index.replace("pgmq.", "")} on ${tables.queue} ${on[name]};
     end if;`;
   });
   return `do $$ begin ${statements.join(" ")} end $$`;

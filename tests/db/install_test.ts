@@ -1,15 +1,14 @@
 import assert from "node:assert/strict";
-import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFile } from "node:fs/promises";
 import { describe, it } from "node:test";
 import postgres from "postgres";
 import { PgtqError } from "../../src/core/errors.ts";
 import type { Sql } from "../../src/db/connection.ts";
 import { install, installSql } from "../../src/db/install.ts";
 import { checkPgmq, isOlder } from "../../src/db/pgmq.ts";
+import { pgmqSql } from "../../src/db/pgmq_sql.ts";
 import { createTestDatabase } from "../_support/database.ts";
-import { genuinePgmqFile } from "../_support/genuine_pgmq.ts";
+import { extensionFolder, serverTakesExtensions } from "../_support/extension.ts";
 
 /** Checks both ways of asking, as they have to say the same. */
 async function rejects(sql: Sql, code: string, message: RegExp) {
@@ -32,6 +31,11 @@ const additions = {
   "1.7.0": `drop function pgmq.set_vt(text, bigint[], integer)`,
   "1.5.0": `drop function pgmq.pop(text, integer)`,
 };
+
+it("the module holds the current sql/pgmq.sql", async () => {
+  const file = await readFile(new URL("../../sql/pgmq.sql", import.meta.url), "utf8");
+  assert.equal(pgmqSql.trim(), file.trim(), "run deno run -A scripts/generate.ts");
+});
 
 describe("install", () => {
   it("gives a database without pgmq our own; again finds it there", async () => {
@@ -59,7 +63,7 @@ describe("install", () => {
   });
 
   it("brings an older one of ours up to date, and leaves a newer one alone", async () => {
-    await using database = await createTestDatabase();
+    await using database = await createTestDatabase({ pgmq: "ours" });
     const { sql } = database;
     for (const mark of ["1.11.1+0", "0"]) {
       await sql.unsafe(`comment on schema pgmq is 'pgtq pgmq ${mark}'; drop function pgmq.pop`);
@@ -90,7 +94,7 @@ describe("install", () => {
   });
 
   it("works for a role that may only use what is there", async () => {
-    await using database = await createTestDatabase();
+    await using database = await createTestDatabase({ pgmq: "ours" });
     await using worker = await workerOf(database);
     assert.deepEqual(await install(worker.sql), { pgmq: "present", version: "1.11.1" });
   });
@@ -130,6 +134,18 @@ describe("a pgmq that is there", () => {
     );
   });
 
+  it("is recognised as 1.5 where it has none of what came later", async () => {
+    await using database = await createTestDatabase({ pgmq: "older" });
+    const { sql } = database;
+    assert.deepEqual(await install(sql), { pgmq: "present", version: "1.5.0" });
+    await sql`select pgmq.create('q'), pgmq.send('q', '[1]')`;
+    const columns = ["msg_id", "read_ct", "enqueued_at", "vt", "message", "headers"];
+    for (const call of ["read('q', 0, 1)", "set_vt('q', 1, 0)", "pop('q')"]) {
+      const rows = await sql.unsafe(`select * from pgmq.${call}`);
+      assert.deepEqual(rows.map((row) => Object.keys(row)), [columns], call);
+    }
+  });
+
   it("is broken without what we need, which is named", async () => {
     await using database = await createTestDatabase();
     await database.sql`drop function pgmq.create(text), pgmq.purge_queue(text)`;
@@ -156,19 +172,17 @@ describe("a pgmq that is there", () => {
 describe("the server's extension", () => {
   it("is created where there is one, and used where it is new enough", async (t) => {
     await using database = await createTestDatabase({ pgmq: "none" });
-    const [server] = await database.sql<{ settable: boolean }[]>`
-      select exists (select from pg_settings where name = 'extension_control_path') as settable`;
-    if (!server?.settable) return t.skip("needs Postgres 18");
-
-    const folder = await extensionFolder();
-    const sql = postgres(database.url, { connection: { extension_control_path: folder } });
+    if (!await serverTakesExtensions(database.sql)) return t.skip("needs Postgres 18");
+    await using folder = await extensionFolder();
+    const connection = { extension_control_path: folder.path };
+    const sql = postgres(database.url, { connection });
     try {
       assert.deepEqual(await install(sql), { pgmq: "extension", version: "1.11.1" });
       assert.deepEqual(await install(sql), { pgmq: "present", version: "1.11.1" });
 
       await sql`drop extension pgmq cascade`;
       await sql`drop schema if exists pgmq`;
-      await using worker = await workerOf(database, { extension_control_path: folder });
+      await using worker = await workerOf(database, connection);
       await assert.rejects(install(worker.sql), {
         code: "MISSING_PGMQ",
         message: /permission denied/,
@@ -178,7 +192,6 @@ describe("the server's extension", () => {
       await rejects(sql, "OLD_PGMQ", /pgmq 1.4.4 as .* run ALTER EXTENSION pgmq UPDATE$/);
     } finally {
       await sql.end();
-      await rm(folder, { recursive: true });
     }
   });
 });
@@ -200,17 +213,4 @@ async function workerOf(
       await owner.unsafe(`drop owned by ${role} cascade; drop role ${role}`);
     },
   };
-}
-
-/** The files of the genuine extension, and of an old one, where the server can read them. */
-async function extensionFolder(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "pgtq-extension-"));
-  await chmod(folder, 0o755);
-  await mkdir(join(folder, "extension"));
-  const write = (name: string, text: string) => writeFile(join(folder, "extension", name), text);
-  for (const name of ["pgmq.control", "pgmq--1.11.1.sql"]) {
-    await write(name, await genuinePgmqFile(name));
-  }
-  await write("pgmq--1.4.4.sql", "create table pgmq.meta (queue_name text)");
-  return folder;
 }
