@@ -114,11 +114,11 @@ create index if not exists topic_bindings_queue_idx on pgmq.topic_bindings (queu
 
 -- Names -------------------------------------------------------------------------------------------
 
--- Refuses names of more than 47 bytes (not characters), as archived_at_idx_… has to fit into 63.
+-- Refuses names of more than 47 bytes (not characters): archived_at_idx_… has to fit into 63.
 create or replace function pgmq.validate_queue_name(queue_name text) returns void
 language plpgsql as $$
 begin
-  if octet_length(queue_name) > 47 then
+  if octet_length(lower(queue_name)) > 47 then
     raise exception 'queue name is too long, maximum length is 47 bytes';
   end if;
 end
@@ -133,6 +133,15 @@ begin
   end if;
   return lower(prefix || '_' || queue_name);
 end
+$$;
+
+-- Whether there is a table of this name: indexes and sequences are named after their queues, too.
+create or replace function pgmq._is_table(name text) returns boolean
+language sql stable as $$
+  select exists (
+    select from pg_class
+    where relnamespace = 'pgmq'::regnamespace and relname = name and relkind in ('r', 'p')
+  )
 $$;
 
 -- Has creating and dropping a queue take turns, so that many clients may do both at once.
@@ -152,7 +161,7 @@ declare
   queue text := pgmq.format_table_name(queue_name, 'q');
 begin
   -- An existing queue is left alone: asking for it again takes neither ownership nor heavy locks.
-  if to_regclass(format('pgmq.%I', queue)) is not null then
+  if pgmq._is_table(queue) then
     return;
   end if;
   -- Moving rows between partitions writes ids, which "always" would refuse.
@@ -185,7 +194,7 @@ returns void language plpgsql as $$
 declare
   archive text := pgmq.format_table_name(queue_name, 'a');
 begin
-  if to_regclass(format('pgmq.%I', archive)) is not null then
+  if pgmq._is_table(archive) then
     return;
   end if;
   execute format(
@@ -249,7 +258,7 @@ declare
   existed boolean;
 begin
   perform pgmq._lock_queue(queue_name);
-  existed := to_regclass(format('pgmq.%I', queue)) is not null;
+  existed := pgmq._is_table(queue);
   if existed then
     perform pgmq._forget_partitions(queue), pgmq._forget_partitions(archive);
     execute format('drop table pgmq.%I', queue);
@@ -294,8 +303,10 @@ $$;
 
 -- Does nothing: archives were members of the extension once, and clients still call it.
 create or replace function pgmq.detach_archive(queue_name text) returns void
-language sql as $$
-  select
+language plpgsql as $$
+begin
+  perform pgmq.format_table_name(queue_name, 'a');
+end
 $$;
 
 
@@ -376,14 +387,14 @@ declare
   queued_by text := pgmq._control(partition_interval, 'enqueued_at');
   archived_by text := pgmq._control(partition_interval, 'archived_at');
 begin
-  perform pgmq._partman();
   perform pgmq.validate_queue_name(queue_name);
+  perform pgmq._partman();
   perform pgmq._lock_queue(queue_name);
-  if to_regclass(format('pgmq.%I', queue)) is null then
+  if not pgmq._is_table(queue) then
     perform pgmq._create_queue_table(queue_name, false, queued_by);
     perform pgmq._partition(queue, queued_by, partition_interval, retention_interval, premake);
   end if;
-  if to_regclass(format('pgmq.%I', archive)) is null then
+  if not pgmq._is_table(archive) then
     perform pgmq._create_archive_table(queue_name, archived_by);
     perform pgmq._partition(archive, archived_by, partition_interval, retention_interval, premake);
   end if;
@@ -401,14 +412,16 @@ create or replace function pgmq.convert_archive_partitioned(
 declare
   archive text := pgmq.format_table_name(table_name, 'a');
   control text := pgmq._control(partition_interval, 'archived_at');
-  kind "char" := (select relkind from pg_class where oid = to_regclass(format('pgmq.%I', archive)));
+  kind "char" := (
+    select relkind from pg_class where relnamespace = 'pgmq'::regnamespace and relname = archive
+  );
 begin
-  perform pgmq._partman();
   if kind is distinct from 'r' then
     raise notice 'archive % %', archive,
       case kind when 'p' then 'is partitioned already' else 'does not exist' end;
     return;
   end if;
+  perform pgmq._partman();
   perform pgmq._lock_queue(table_name);
   execute format('alter table pgmq.%I rename to %I', archive, archive || '_old');
   execute format('alter index pgmq.%I rename to %I', archive || '_pkey', archive || '_old_pkey');
@@ -433,8 +446,8 @@ begin
     'select
       $1,
       count(*),
-      floor(extract(epoch from $2 - max(enqueued_at)))::integer,
-      floor(extract(epoch from $2 - min(enqueued_at)))::integer,
+      extract(epoch from $2 - max(enqueued_at))::integer,
+      extract(epoch from $2 - min(enqueued_at))::integer,
       (select case when is_called then last_value else 0 end from pgmq.%I),
       $2,
       count(*) filter (where vt <= $2)
@@ -580,14 +593,12 @@ begin
 end
 $$;
 
--- Hides visible messages for some seconds and returns them in order. "Now" goes in as a value, as a
--- call to clock_timestamp() would keep the index on vt from being used; without a filter there is
--- none in the plan.
-create or replace function pgmq._read(
-  queue_name text, vt integer, qty integer, conditional jsonb, direction text
-) returns setof pgmq.message_record language plpgsql as $$
-begin
-  return query execute format(
+-- SQL that hides visible messages and returns them in order, by "now" in $1, seconds in $2, quantity
+-- in $3 and filter in $4. "Now" is a value, as a call to clock_timestamp() would keep the index on vt
+-- from being used; without a filter there is none in the plan.
+create or replace function pgmq._read(queue text, direction text) returns text
+language sql immutable as $$
+  select format(
     'with due as (
       select msg_id from pgmq.%1$I
       where vt <= $1 and ($4 is null or message @> $4)
@@ -603,29 +614,30 @@ begin
       where q.msg_id = due.msg_id
       returning q.msg_id, read_ct, enqueued_at, last_read_at, vt, message, headers
     )
-    select * from taken order by msg_id %2$s',
-    pgmq.format_table_name(queue_name, 'q'), pgmq._direction(direction)
-  ) using clock_timestamp(), vt, qty, nullif(conditional, '{}');
-end
+    select * from taken order by msg_id %2$s', queue, direction)
 $$;
 
 -- Hides the oldest visible messages for some seconds and returns them.
 create or replace function pgmq.read(
   queue_name text, vt integer, qty integer, conditional jsonb default '{}'
-) returns setof pgmq.message_record language sql as $$
-  select * from pgmq._read(queue_name, vt, qty, conditional, 'ASC')
+) returns setof pgmq.message_record language plpgsql as $$
+begin
+  return query execute pgmq._read(pgmq.format_table_name(queue_name, 'q'), 'ASC')
+  using clock_timestamp(), vt, qty, nullif(conditional, '{}');
+end
 $$;
 
--- Runs a reading call, given as SQL, until it finds something or the time is over.
+-- Reads by a statement, with parameters as above, until it finds something or the time is over.
 create or replace function pgmq._poll(
-  call text, queue_name text, vt integer, qty integer, how text, direction text,
+  statement text, vt integer, qty integer, conditional jsonb,
   max_poll_seconds integer, poll_interval_ms integer
 ) returns setof pgmq.message_record language plpgsql as $$
 declare
   deadline timestamptz := clock_timestamp() + make_interval(secs => max_poll_seconds);
 begin
   while clock_timestamp() < deadline loop
-    return query execute call using queue_name, vt, qty, how, direction;
+    return query execute statement
+    using clock_timestamp(), vt, qty, nullif(conditional, '{}');
     exit when found;
     perform pg_sleep_until(
       least(deadline, clock_timestamp() + make_interval(secs => poll_interval_ms / 1000.0)));
@@ -638,8 +650,9 @@ create or replace function pgmq.read_with_poll(
   queue_name text, vt integer, qty integer, max_poll_seconds integer default 5,
   poll_interval_ms integer default 100, conditional jsonb default '{}', direction text default 'ASC'
 ) returns setof pgmq.message_record language sql as $$
-  select * from pgmq._poll('select * from pgmq._read($1, $2, $3, $4::jsonb, $5)',
-    queue_name, vt, qty, conditional::text, direction, max_poll_seconds, poll_interval_ms)
+  select * from pgmq._poll(
+    pgmq._read(pgmq.format_table_name(queue_name, 'q'), pgmq._direction(direction)),
+    vt, qty, conditional, max_poll_seconds, poll_interval_ms)
 $$;
 
 -- Deletes the oldest visible messages and returns them.
@@ -697,7 +710,7 @@ $$;
 -- The same for one message, some seconds from now.
 create or replace function pgmq.set_vt(queue_name text, msg_id bigint, vt integer)
 returns setof pgmq.message_record language sql as $$
-  select pgmq.set_vt(queue_name, array[msg_id], vt)
+  select pgmq.set_vt(queue_name, array[msg_id], clock_timestamp() + make_interval(secs => vt))
 $$;
 
 
@@ -721,9 +734,12 @@ language plpgsql as $$
 declare
   queue text := pgmq.format_table_name(queue_name, 'q');
 begin
+  perform pgmq._lock_queue(queue_name);
   -- Asked first: "if not exists" wants the owner's rights even where there is nothing to do.
-  if to_regclass(format('pgmq.%I', queue || '_fifo_idx')) is null then
-    execute format('create index if not exists %I on pgmq.%I (%s, msg_id)',
+  if not exists (
+    select from pg_index where indexrelid = to_regclass(format('pgmq.%I', queue || '_fifo_idx'))
+  ) then
+    execute format('create index %I on pgmq.%I (%s, msg_id)',
       queue || '_fifo_idx', queue, pgmq._group());
   end if;
 end
@@ -757,16 +773,13 @@ language sql immutable as $$
   select format(
     case reach
       when 'near' then
-        'select run.ids
-        from (
-          select msg_id, grp from (
+        'with head as (
+          select distinct on (grp) msg_id, vt, grp
+          from (
             select msg_id, vt, %2$s as grp from pgmq.%1$I order by msg_id %3$s limit 1000
           ) near
-          where vt <= $1 and msg_id = (
-            select msg_id from pgmq.%1$I where %2$s = near.grp order by msg_id %3$s limit 1
-          )
-          order by msg_id %3$s
-        ) head'
+          order by grp, msg_id %3$s
+        )'
       when 'far' then
         'with recursive head as (
           (select msg_id, vt, %2$s as grp from pgmq.%1$I order by %2$s %3$s, msg_id %3$s limit 1)
@@ -775,36 +788,34 @@ language sql immutable as $$
             select msg_id, vt, %2$s as grp from pgmq.%1$I
             where %2$s %4$s head.grp order by %2$s %3$s, msg_id %3$s limit 1
           ) next
-        )
-        select run.ids from (select * from head where vt <= $1 order by msg_id %3$s) head'
+        )'
       when 'all' then
-        'select head.ids
-        from (
-          select head as msg_id, (array_agg(msg_id order by msg_id %3$s))[:$2] as ids
-          from (
-            select msg_id, first_value(msg_id) over run as head, bool_and(vt <= $1) over run as open
-            from pgmq.%1$I window run as (partition by %2$s order by msg_id %3$s)
-          ) member
-          where open group by head order by head %3$s
-        ) head'
+        'with head as (
+          select msg_id, vt, grp
+          from (select %5$s(msg_id) as msg_id, %2$s as grp from pgmq.%1$I group by 2) first
+          join pgmq.%1$I using (msg_id)
+        )'
     end || '
+    select run.ids
+    from (select msg_id, grp from head where vt <= $1 order by msg_id %3$s) open
     cross join lateral (
-      select from pgmq.%1$I q where q.msg_id = head.msg_id and q.vt <= $1
+      select from pgmq.%1$I q where q.msg_id = open.msg_id and q.vt <= $1
       limit 1 for update skip locked
-    ) locked' ||
-    case when reach <> 'all' then '
-      cross join lateral (
-        select array_agg(msg_id order by msg_id %3$s) as ids
+    ) locked
+    cross join lateral (
+      select array_agg(msg_id order by msg_id %3$s) as ids
+      from (
+        select msg_id, bool_and(vt <= $1) over (order by msg_id %3$s) as visible
         from (
-          select msg_id, bool_and(vt <= $1) over (order by msg_id %3$s) as open
-          from (
-            select msg_id, vt from pgmq.%1$I where %2$s = head.grp order by msg_id %3$s limit $2
-          ) first
-        ) member
-        where open
-      ) run'
-    else '' end,
-    queue, pgmq._group(), direction, case direction when 'ASC' then '>' else '<' end)
+          select msg_id, vt from pgmq.%1$I
+          where %2$s = open.grp and msg_id %4$s= open.msg_id order by msg_id %3$s limit $2
+        ) first
+      ) member
+      where visible
+    ) run',
+    queue, pgmq._group(), direction,
+    case direction when 'ASC' then '>' else '<' end,
+    case direction when 'ASC' then 'min' else 'max' end)
 $$;
 
 -- Goes through runs until there are enough messages: their ids, and the head of the group of each.
@@ -815,6 +826,7 @@ declare
   -- A cursor, as each step locks a head.
   step refcursor;
   run bigint[];
+  id bigint;
 begin
   ids := '{}';
   heads := '{}';
@@ -822,8 +834,10 @@ begin
   while cardinality(ids) < enough loop
     fetch step into run;
     exit when not found;
-    ids := ids || run;
-    heads := heads || array_fill(run[1], array[cardinality(run)]);
+    foreach id in array run loop
+      ids := ids || id;
+      heads := heads || run[1];
+    end loop;
   end loop;
   close step;
 end
@@ -842,7 +856,7 @@ declare
   picked record;
 begin
   foreach reach in array
-    case when pgmq._has_group_index(queue) then '{near,far}'::text[] else '{all}' end
+    array['near', case when pgmq._has_group_index(queue) then 'far' else 'all' end]
   loop
     picked := pgmq._pick(
       pgmq._runs(queue, way, reach), case when in_rounds then 1 else depth end, enough);
@@ -911,8 +925,9 @@ create or replace function pgmq.read_grouped_with_poll(
   queue_name text, vt integer, qty integer, max_poll_seconds integer default 5,
   poll_interval_ms integer default 100
 ) returns setof pgmq.message_record language sql as $$
-  select * from pgmq._poll('select * from pgmq.read_grouped($1, $2, $3)',
-    queue_name, vt, qty, null, null, max_poll_seconds, poll_interval_ms)
+  select * from pgmq._poll(
+    format('select * from pgmq.read_grouped(%L, $2, $3)', queue_name),
+    vt, qty, null, max_poll_seconds, poll_interval_ms)
 $$;
 
 -- Reads in rounds, and looks again while there is nothing.
@@ -920,8 +935,9 @@ create or replace function pgmq.read_grouped_rr_with_poll(
   queue_name text, vt integer, qty integer, max_poll_seconds integer default 5,
   poll_interval_ms integer default 100, direction text default 'ASC'
 ) returns setof pgmq.message_record language sql as $$
-  select * from pgmq._poll('select * from pgmq.read_grouped_rr($1, $2, $3, $5)',
-    queue_name, vt, qty, null, direction, max_poll_seconds, poll_interval_ms)
+  select * from pgmq._poll(
+    format('select * from pgmq.read_grouped_rr(%L, $2, $3, %L)', queue_name, direction),
+    vt, qty, null, max_poll_seconds, poll_interval_ms)
 $$;
 
 -- Reads heads, and looks again while there is nothing.
@@ -929,18 +945,18 @@ create or replace function pgmq.read_grouped_head_with_poll(
   queue_name text, vt integer, qty integer, max_poll_seconds integer default 5,
   poll_interval_ms integer default 100
 ) returns setof pgmq.message_record language sql as $$
-  select * from pgmq._poll('select * from pgmq.read_grouped_head($1, $2, $3)',
-    queue_name, vt, qty, null, null, max_poll_seconds, poll_interval_ms)
+  select * from pgmq._poll(
+    format('select * from pgmq.read_grouped_head(%L, $2, $3)', queue_name),
+    vt, qty, null, max_poll_seconds, poll_interval_ms)
 $$;
 
 
 -- Settling ----------------------------------------------------------------------------------------
 
--- Moves messages to the archive with all their columns, and returns the ids that were there.
-create or replace function pgmq.archive(queue_name text, msg_ids bigint[])
-returns setof bigint language plpgsql as $$
-begin
-  return query execute format(
+-- SQL that moves messages to the archive with all their columns: those whose ids are in $1.
+create or replace function pgmq._archive(queue text, archive text) returns text
+language sql immutable as $$
+  select format(
     'with gone as (
       delete from pgmq.%I
       where msg_id = any ($1)
@@ -948,18 +964,29 @@ begin
     )
     insert into pgmq.%I (msg_id, read_ct, enqueued_at, last_read_at, vt, message, headers)
     select * from gone order by msg_id
-    returning msg_id',
+    returning msg_id', queue, archive)
+$$;
+
+-- Archives messages, and returns the ids that were there.
+create or replace function pgmq.archive(queue_name text, msg_ids bigint[])
+returns setof bigint language plpgsql as $$
+begin
+  return query execute pgmq._archive(
     pgmq.format_table_name(queue_name, 'q'), pgmq.format_table_name(queue_name, 'a')
   ) using msg_ids;
 end
 $$;
 
--- Moves a message to the archive; false if there is none.
+-- Archives a message; false if there is none.
 create or replace function pgmq.archive(queue_name text, msg_id bigint) returns boolean
 language plpgsql as $$
+declare
+  archived bigint;
 begin
-  perform pgmq.archive(queue_name, array[msg_id]);
-  return found;
+  execute pgmq._archive(
+    pgmq.format_table_name(queue_name, 'q'), pgmq.format_table_name(queue_name, 'a')
+  ) into archived using array[msg_id];
+  return archived is not null;
 end
 $$;
 
@@ -991,6 +1018,8 @@ $$;
 create or replace function pgmq._notify_insert() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
+  -- A variable, as an expression would have the collation of "name", and find no index.
+  queue text := substr(tg_table_name, 3);
   name text;
   throttle interval;
   last timestamptz;
@@ -998,7 +1027,7 @@ begin
   for name, throttle, last in
     select queue_name, make_interval(secs => throttle_interval_ms / 1000.0), last_notified_at
     from pgmq.notify_insert_throttle
-    where lower(queue_name) = substr(tg_table_name, 3)
+    where lower(queue_name) = queue
   loop
     if throttle > interval '0' then
       continue when last + throttle > clock_timestamp();
@@ -1035,6 +1064,16 @@ begin
 end
 $$;
 
+-- Whether a table has the trigger. Asked first, as to make or drop one waits for open senders.
+create or replace function pgmq._notifies(queue text) returns boolean
+language sql stable as $$
+  select exists (
+    select from pg_trigger
+    where tgrelid = to_regclass(format('pgmq.%I', queue))
+      and tgname = 'trigger_notify_queue_insert_listeners'
+  )
+$$;
+
 -- Has inserts notify "pgmq.q_<name>.INSERT" when they commit, at most once per interval.
 create or replace function pgmq.enable_notify_insert(
   queue_name text, throttle_interval_ms integer default 250
@@ -1048,9 +1087,11 @@ begin
   values (enable_notify_insert.queue_name, enable_notify_insert.throttle_interval_ms)
   on conflict on constraint notify_insert_throttle_queue_name_key do update
   set throttle_interval_ms = excluded.throttle_interval_ms, last_notified_at = default;
-  execute format(
-    'create or replace trigger trigger_notify_queue_insert_listeners after insert on pgmq.%I
-    for each statement execute function pgmq._notify_insert()', queue);
+  if not pgmq._notifies(queue) then
+    execute format(
+      'create trigger trigger_notify_queue_insert_listeners after insert on pgmq.%I
+      for each statement execute function pgmq._notify_insert()', queue);
+  end if;
 end
 $$;
 
@@ -1063,11 +1104,10 @@ begin
   perform pgmq._lock_queue(queue_name);
   delete from pgmq.notify_insert_throttle n where n.queue_name = disable_notify_insert.queue_name;
   -- Names that differ only in case share the table, and its trigger.
-  if to_regclass(format('pgmq.%I', queue)) is not null and not exists (
+  if pgmq._notifies(queue) and not exists (
     select from pgmq.notify_insert_throttle n where lower(n.queue_name) = substr(queue, 3)
   ) then
-    execute format(
-      'drop trigger if exists trigger_notify_queue_insert_listeners on pgmq.%I', queue);
+    execute format('drop trigger trigger_notify_queue_insert_listeners on pgmq.%I', queue);
   end if;
 end
 $$;
@@ -1175,20 +1215,26 @@ language sql stable as $$
   from pgmq.topic_bindings b where b.queue_name = $1 order by b.bound_at desc, b.pattern
 $$;
 
--- The bindings that a key matches, by pattern; sends nothing. Only patterns that begin like the key
--- are tried, as compiling a regular expression costs more than finding its row.
+-- The bindings that a key matches, by pattern; sends nothing. Only patterns that begin and end like
+-- the key are tried: to compile a regular expression costs more than to find its row.
 create or replace function pgmq.test_routing(routing_key text)
 returns table (pattern text, queue_name text, compiled_regex text)
 language plpgsql stable as $$
 begin
   perform pgmq.validate_routing_key(routing_key);
   return query
-    select b.pattern, b.queue_name, b.compiled_regex
-    from pgmq.topic_bindings b
-    where substring(b.pattern from '^[^*#]*') = any (
+    with alike as materialized (
+      select b.pattern, b.queue_name, b.compiled_regex,
+        substring(b.pattern from '[^*#]*$') as ending
+      from pgmq.topic_bindings b
+      where substring(b.pattern from '^[^*#]*') = any (
         array(select left(routing_key, n) from generate_series(0, length(routing_key)) n))
-      and routing_key ~ b.compiled_regex
-    order by b.pattern, b.queue_name;
+    ), candidate as materialized (
+      select * from alike where right(routing_key, length(ending)) = ending
+    )
+    select c.pattern, c.queue_name, c.compiled_regex
+    from candidate c where routing_key ~ c.compiled_regex
+    order by c.pattern, c.queue_name;
 end
 $$;
 
