@@ -9,12 +9,12 @@ import { describe, it } from "node:test";
 /** What programs load at their start, bundled and minified without the driver: bytes at most. */
 const limits = [
   ["a program that only enqueues", "{ createQueue }", 40_000],
-  ["a program that only works", "{ Worker }", 55_000],
-  ["everything", "*", 84_000],
+  ["a program that only works", "{ Worker }", 56_000],
+  ["everything", "*", 85_000],
 ] as const;
 
-/** Everything, with what is loaded on demand. */
-const limit = 122_000;
+/** Everything, with what is loaded on demand: a good third of it is the SQL that `install` runs. */
+const limit = 164_000;
 
 /** Words of what is loaded on demand: pgmq's SQL by `install`, LogTape by workers. */
 const onDemand = ["create_non_partitioned", "logtape.lazy"];

@@ -31,10 +31,13 @@ export function defineCommand<P extends Parser<"sync", unknown, unknown>>(
   return command as unknown as Command;
 }
 
-/** Which database a command works on. */
+/** Which database a command works on, and how it connects. */
 export interface DatabaseOptions {
   readonly databaseUrl: string | undefined;
+  readonly noPrepare: boolean;
   readonly embedded: boolean;
+  /** Where to listen for notifications, or `none`; of commands that do. */
+  readonly listenUrl?: string | undefined;
 }
 
 /** The options of every command that needs a database. */
@@ -42,6 +45,12 @@ export const databaseOptions = {
   databaseUrl: optional(option("--database-url", databaseUrl(), {
     description: message`The database; else DATABASE_URL, else PGHOST and its relatives.`,
   })),
+  noPrepare: withDefault(
+    flag("--no-prepare", {
+      description: message`Don't prepare statements by name: for poolers that can't have it.`,
+    }),
+    false,
+  ),
   embedded: withDefault(
     flag("--embedded", {
       description: message`Use the Postgres in .pgtq below this folder, starting it if need be.`,
@@ -49,6 +58,12 @@ export const databaseOptions = {
     false,
   ),
 };
+
+/** The option of commands that listen for notifications. */
+export const listenUrl = optional(option("--listen-url", databaseUrl("none"), {
+  description: message`Where notifications come from, if the database is behind a pooler: its own \
+address, or "none" to go without; else DATABASE_LISTEN_URL.`,
+}));
 
 /** The option of commands whose output is for programs, too. */
 export const json = withDefault(
@@ -94,15 +109,15 @@ export function duration(): ValueParser<"sync", Duration> {
   };
 }
 
-/** An address; a wrong one isn't repeated in the error, as it may hold a password. */
-function databaseUrl(): ValueParser<"sync", string> {
+/** An address, or that word; a wrong one isn't repeated in the error, as it may hold a password. */
+function databaseUrl(word?: string): ValueParser<"sync", string> {
   const example = "postgres://user@host:5432/database";
   return {
     mode: "sync",
     metavar: "URL",
     placeholder: example,
     parse: (input) =>
-      /^postgres(ql)?:\/\//.test(input) && URL.canParse(input)
+      input === word || /^postgres(ql)?:\/\//.test(input) && URL.canParse(input)
         ? { success: true, value: input }
         : { success: false, error: message`Expected an address such as ${example}.` },
     format: () => example,

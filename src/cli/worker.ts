@@ -10,7 +10,7 @@ import { multiple, withDefault } from "@optique/core/modifiers";
 import { argument, option } from "@optique/core/primitives";
 import { choice, float, string } from "@optique/core/valueparser";
 import { Worker } from "../engine/worker.ts";
-import { count, databaseOptions, defineCommand } from "./command.ts";
+import { count, databaseOptions, defineCommand, listenUrl } from "./command.ts";
 import { databaseAddress, openDatabase } from "./database.ts";
 import type { Host } from "./host.ts";
 import { logTo } from "./logs.ts";
@@ -69,6 +69,7 @@ const parser = object({
     description: message`Leave this queue to others; can be repeated.`,
   })),
   ...databaseOptions,
+  listenUrl,
 }, { errors: { endOfInput: noModule } });
 
 /** Runs processors until it is told to stop. */
@@ -79,9 +80,8 @@ export const worker = defineCommand({
     "tasks.ts --concurrency-limit 10 --embedded",
     "mails.ts pages.ts --include mails --poll-interval-seconds 0.5",
   ],
-  async run({ modules, include, exclude, databaseUrl, embedded, ...options }, host) {
-    const database = { databaseUrl, embedded };
-    await openDatabase(database, host);
+  async run({ modules, include, exclude, ...options }, host) {
+    await openDatabase(options, host);
     const processors = await loadProcessors(modules, host.cwd, { include, exclude });
     await logTo(host.stderr);
     const worker = new Worker({

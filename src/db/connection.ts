@@ -5,6 +5,7 @@
  */
 
 import postgres from "postgres";
+import { parseSetup, type Source } from "./setup_options.ts";
 import { readable } from "./trouble.ts";
 
 /** A porsager `postgres` pool. */
@@ -16,23 +17,59 @@ export type Sql = postgres.Sql<{}>;
 export type Queryable = postgres.ISql<{}>;
 
 /** What {@linkcode setup} takes: an address, or a porsager instance that stays yours to end. */
-export type SetupOptions = { readonly url: string } | { readonly sql: Sql };
+export type SetupOptions =
+  & ({
+    /** Such as `postgres://user@host:5432/database`. */
+    readonly url: string;
+    /**
+     * Whether statements are prepared by name, which not every pooler can keep apart that gives out
+     * connections per transaction: pgbouncer before 1.21 needs `false`.
+     *
+     * @default true, unless the address ends in `?prepare=false`
+     */
+    readonly prepare?: boolean;
+  } | {
+    /** A porsager instance, whose own `prepare` holds. */
+    readonly sql: Sql;
+  })
+  & {
+    /**
+     * Where workers listen for notifications, with one connection each, if not where they work: a
+     * pooler that gives out connections per transaction passes no notifications on. `null` for
+     * nowhere: then they look once per `pollInterval` only.
+     *
+     * @default where they work
+     */
+    readonly listenUrl?: string | null;
+  };
 
 interface Pool {
   readonly sql: Sql;
   readonly owned: boolean;
+  /** Connects to where workers listen, if they do. */
+  readonly listens: Sql | null;
 }
 
-let source: SetupOptions | undefined;
+/** A worker's own connections. */
+export interface WorkerConnections {
+  readonly sql: Sql;
+  /** Connects to where to listen, to be opened anew; `null` for nowhere. */
+  readonly listens: Sql | null;
+  close(): Promise<void>;
+}
+
+let source: Source | undefined;
 let pool: Pool | undefined;
 let workers = 0;
 
 /**
  * Names the database that queues and workers use from now on.
  *
- * Without it the first use connects to `DATABASE_URL`, else to what the `PG*` variables say.
+ * Without it the first use connects to `DATABASE_URL`, else to what the `PG*` variables say, and
+ * workers listen at `DATABASE_LISTEN_URL` if that is set, or nowhere if it is `none`.
  *
  * @throws {TypeError} if neither `url` nor `sql` is given
+ * @throws {TypeError} if `listenUrl` or `prepare` is something else than described
  *
  * @example Name a database
  * ```ts
@@ -40,14 +77,22 @@ let workers = 0;
  *
  * setup({ url: "postgres://app@127.0.0.1:5432/app" });
  * ```
+ *
+ * @example Work through pgbouncer in transaction mode, and listen on the database itself
+ * ```ts
+ * import { setup } from "@pgtq/pgtq";
+ *
+ * setup({
+ *   url: "postgres://app@127.0.0.1:6432/app",
+ *   listenUrl: "postgres://app@127.0.0.1:5432/app",
+ *   prepare: false,
+ * });
+ * ```
  */
 export function setup(options: SetupOptions): void {
-  const { url, sql } = Object(options) as { url?: unknown; sql?: unknown };
-  if (typeof url !== "string" && typeof sql !== "function") {
-    throw new TypeError("setup needs { url } or { sql }: a postgres:// address or a pool");
-  }
+  const given = parseSetup(options);
   const old = pool;
-  source = options;
+  source = given;
   pool = undefined;
   if (old) end(old, 5).catch(() => {}); // nobody is left to hear of it
 }
@@ -79,8 +124,9 @@ export function connection(): Sql {
  * the shared pool must not keep it from renewing leases. With the last worker the shared pool ends,
  * too, if the library opened it: a program whose workers have stopped exits by itself.
  */
-export function openForWorker(): { sql: Sql; close(): Promise<void> } {
-  const sql = another(connection());
+export function openForWorker(): WorkerConnections {
+  const { sql: shared, listens } = open();
+  const sql = another(shared);
   workers++;
   const close = async () => {
     workers--;
@@ -88,15 +134,15 @@ export function openForWorker(): { sql: Sql; close(): Promise<void> } {
     await sql.end({ timeout: 1 });
     if (workers === 0 && pool) await end(pool, 1);
   };
-  return { sql, close };
+  return { sql, listens, close };
 }
 
-/** Opens one connection to where a pool connects, in the same way. */
-export function openAlone(sql: Sql): Sql {
-  return another(sql, { max: 1 });
+/** Opens one connection to where a pool connects, in the same way but for these options. */
+export function openAlone(sql: Sql, changes: Readonly<Record<string, unknown>> = {}): Sql {
+  return another(sql, { ...changes, max: 1 });
 }
 
-function another({ options }: Sql, changes: { max?: number } = {}): Sql {
+function another({ options }: Sql, changes: Readonly<Record<string, unknown>> = {}): Sql {
   // The driver takes the options it has parsed before as they are.
   return postgres({ ...options, ...changes } as unknown as postgres.Options<never>) as Sql;
 }
@@ -130,15 +176,33 @@ async function end(old: Pool, timeout: number): Promise<void> {
 
 function open(): Pool {
   if (pool) return pool;
-  const { url, sql }: { readonly url?: string; readonly sql?: Sql } = source ?? {};
-  pool = sql
-    ? { sql, owned: false }
-    : { sql: connect(url ?? environment("DATABASE_URL")), owned: true };
+  const { url, sql, listenUrl, prepare } = source ?? fromEnvironment();
+  const own = sql ?? connect(url, { prepare });
+  const elsewhere = typeof listenUrl === "string" && connect(listenUrl, { name: "listenUrl" });
+  const listens = elsewhere || (listenUrl === null ? null : own);
+  pool = { sql: own, owned: sql === undefined, listens };
   return pool;
 }
 
+function fromEnvironment(): Source {
+  const listenUrl = environment("DATABASE_LISTEN_URL");
+  return {
+    url: environment("DATABASE_URL"),
+    listenUrl: listenUrl === "none" ? null : listenUrl,
+  };
+}
+
+interface ConnectOptions {
+  readonly prepare?: boolean | undefined;
+  /** What the address is called where it's wrong. */
+  readonly name?: string;
+}
+
 /** Opens a pool of the library's own. No address: porsager reads the `PG*` variables. */
-export function connect(url: string | undefined): Sql {
+export function connect(
+  url: string | undefined,
+  { prepare, name = "The database address" }: ConnectOptions = {},
+): Sql {
   const options = {
     // Every parameter travels as text or number: the round trip that loads array types is not needed.
     fetch_types: false,
@@ -147,14 +211,15 @@ export function connect(url: string | undefined): Sql {
     backoff: (retries: number) => Math.min(0.1 * 2 ** retries, 1),
     onnotice: () => {},
     connection: { application_name: "pgtq" },
+    // Only if it's said: what is here goes before what the address ends in.
+    ...(prepare === undefined ? {} : { prepare }),
   };
   try {
     return url === undefined ? postgres(options) : postgres(url, options);
   } catch (error) {
-    throw new TypeError(
-      "The database address is not a URL such as postgres://user@host:5432/database",
-      { cause: error },
-    );
+    throw new TypeError(`${name} is not a URL such as postgres://user@host:5432/database`, {
+      cause: error,
+    });
   }
 }
 

@@ -15,8 +15,13 @@ export interface Tables {
   readonly queue: string;
   /** The table of finished tasks. */
   readonly archive: string;
-  /** Where pgmq's own trigger notifies of inserts, too. */
+  /** Where producers notify of inserts. */
   readonly channel: string;
+}
+
+/** Where there may be news: pgmq's own trigger keeps the name as it was given. */
+export function channelsOf({ name, channel }: Tables): string[] {
+  return [...new Set([channel, `pgmq.q_${name}.INSERT`])];
 }
 
 /** pgmq's own limit; longer table names would be cut by Postgres and shared by several queues. */

@@ -53,6 +53,11 @@ const reasons: Readonly<Record<string, Reason>> = {
       `the role lacks a right in ${where} (${message}): ` +
       "see Rights in the README for roles that have it, or use the owner's",
   },
+  "26000": { // a pooler that mixes prepared statements up
+    code: "NO_DATABASE",
+    text: (message) =>
+      `a pooler seems to be in between, which needs \`prepare: false\`: ${message}`,
+  },
   "57014": {
     code: "TOO_SLOW",
     text: (message) => `the server has given up on it: ${message}`,

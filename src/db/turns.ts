@@ -23,7 +23,8 @@ export function hasTurn(lock: string): string {
  *
  * A statement that took the lock itself would do so after its snapshot, and miss what the one before
  * it has done. So the lock goes first; all of the transaction is sent in one go, that the lock may
- * be held for no longer than the server takes.
+ * be held for no longer than the server takes. (Where statements aren't prepared by name, the driver
+ * asks for their types each time, and the lock is held for two round trips more.)
  *
  * Where the connection breaks in between, the driver sends the rest on a new one. A statement has
  * to ask for its turn, see {@linkcode hasTurn}, and do nothing without.

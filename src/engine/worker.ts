@@ -5,7 +5,12 @@
  */
 
 import { milliseconds } from "../core/duration.ts";
-import { openForWorker, type Queryable, type Sql } from "../db/connection.ts";
+import {
+  openForWorker,
+  type Queryable,
+  type Sql,
+  type WorkerConnections,
+} from "../db/connection.ts";
 import { type Site, siteOf } from "../db/site.ts";
 import type { Queue } from "../queue.ts";
 import { aborted, after, atMost, now } from "./clock.ts";
@@ -150,24 +155,24 @@ export class Worker implements AsyncDisposable {
     if (signal?.aborted) stop();
     signal?.addEventListener("abort", stop);
     try {
-      const { sql, close } = openForWorker();
-      await this.#connected(sql, { signal, budget, listen }).finally(close);
+      const connections = openForWorker();
+      await this.#connected(connections, { signal, budget, listen }).finally(connections.close);
     } finally {
       signal?.removeEventListener("abort", stop);
       this.#end();
     }
   }
 
-  async #connected(sql: Sql, { budget, listen }: Run): Promise<void> {
+  async #connected({ sql, listens }: WorkerConnections, { budget, listen }: Run): Promise<void> {
     const { runnables, deadlineMs } = this.#definition;
     const impatient = withDeadline(sql, deadlineMs);
     const sites = await Promise.all(runnables.map(({ queue }) => visit(impatient, queue)));
     sites.forEach((site, i) => warnOfScans(site, runnables[i]!.definition.rules));
-    await this.#work(sql, sites, budget, listen);
+    await this.#work(sql, sites, budget, listen ? listens : null);
   }
 
   /** From the first claim to the last result. */
-  async #work(sql: Sql, sites: readonly Site[], budget: number, listen: boolean): Promise<void> {
+  async #work(sql: Sql, sites: readonly Site[], budget: number, listens: Sql | null) {
     const [claiming, working] = [this.#claiming.signal, this.#working.signal];
     const slots = new Slots(this.#definition.concurrencyLimit, budget, claiming);
     const host = { sql, slots, events: this.#events, claiming, working, changed: this.#changed };
@@ -176,11 +181,7 @@ export class Worker implements AsyncDisposable {
     });
     if (this.#state === "starting") this.#state = transition(this.#state, "running");
     const loops = [...this.#lanes.map((lane) => lane.run()), this.#tidy(sql)];
-    if (listen) {
-      loops.push(
-        ...this.#lanes.map((lane) => listenFor(lane, sql, host, this.#definition.pauseMs)),
-      );
-    }
+    if (listens) loops.push(listenFor(this.#lanes, listens, host, this.#definition.pauseMs));
     await aborted(claiming);
     await this.#finish();
     this.#working.abort();

@@ -5,13 +5,16 @@
  */
 
 import { after, before } from "node:test";
-import { createQueue, type Queue, type QueueOptions, setup, type Sql } from "../../mod.ts";
+import { close, createQueue, type Queue, type QueueOptions, setup, type Sql } from "../../mod.ts";
 import { createTestDatabase, type TestDatabase } from "./database.ts";
+import { pooled, wayTo } from "./pooler.ts";
 
 /** What the tests of a file use. */
 export interface FileDatabase {
   readonly url: string;
   readonly sql: Sql;
+  /** Sets the library up for it, once more where a test has set up something else. */
+  use(): void;
   /** Creates a queue of a new name. */
   newQueue<Task>(options?: QueueOptions<Task>): Promise<Queue<Task>>;
 }
@@ -20,11 +23,15 @@ export interface FileDatabase {
 export function fileDatabase(): FileDatabase {
   let database: TestDatabase;
   let queues = 0;
+  const use = () => setup(pooled ? wayTo(database.url) : { sql: database.sql });
   before(async () => {
     database = await createTestDatabase();
-    setup({ sql: database.sql });
+    use();
   });
-  after(() => database?.[Symbol.asyncDispose]());
+  after(async () => {
+    await close();
+    await database?.[Symbol.asyncDispose]();
+  });
   return {
     get url() {
       return database.url;
@@ -32,6 +39,7 @@ export function fileDatabase(): FileDatabase {
     get sql() {
       return database.sql;
     },
+    use,
     async newQueue<Task>(options: QueueOptions<Task> = {}) {
       const queue = createQueue<Task>(`queue_${++queues}`, options);
       await queue.create();

@@ -8,9 +8,10 @@
 
 import process from "node:process";
 import { createQueue, processor, setup, Worker } from "../../mod.ts";
+import { wayTo } from "./pooler.ts";
 
 const [url, name, rules] = process.argv.slice(2) as [string, string, string];
-setup({ url });
+setup(wayTo(url));
 
 const options = { ...JSON.parse(rules), timeout: "1h" };
 const onTask = processor(createQueue(name), options, () => new Promise(() => {}));

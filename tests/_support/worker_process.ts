@@ -9,9 +9,10 @@
 
 import process from "node:process";
 import { createQueue, processor, setup, Worker } from "../../mod.ts";
+import { wayTo } from "./pooler.ts";
 
 const [url, name, mode] = process.argv.slice(2) as [string, string, string];
-setup({ url });
+setup(wayTo(url));
 
 const onTask = processor(createQueue(name), { maxRetries: 3, timeout: "1h" }, () => {
   if (mode === "crash") process.kill(process.pid, "SIGKILL");

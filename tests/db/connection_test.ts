@@ -107,6 +107,18 @@ describe("the connection", () => {
     await close();
   });
 
+  it("of a worker that listens is to the same database, whatever the environment says of another", async () => {
+    process.env.DATABASE_LISTEN_URL = "postgres://me@127.0.0.1:1/another";
+    try {
+      setup({ url: database.url });
+      const { sql, listens, close } = openForWorker();
+      assert.equal(listens!.options.database, sql.options.database);
+      await close();
+    } finally {
+      delete process.env.DATABASE_LISTEN_URL;
+    }
+  });
+
   it("given by the caller outlives all workers", async () => {
     setup({ sql: database.sql });
     const worker = openForWorker();
@@ -179,6 +191,39 @@ describe("the connection", () => {
         });
       });
     }
+
+    const wrong: [object, string][] = [
+      [{ listenUrl: 5 }, "listenUrl must be a postgres:// address, or null for nowhere"],
+      [{ listenUrl: false }, "listenUrl must be a postgres:// address, or null for nowhere"],
+      [{ prepare: "no" }, "prepare must be true or false"],
+      [{ prepare: null }, "prepare must be true or false"],
+      [{ sql: () => {}, listenUrl: {} }, "listenUrl must be a postgres:// address, or null"],
+      [{ sql: () => {}, prepare: false }, "prepare must be set on the pool itself"],
+    ];
+    for (const [options, what] of wrong) {
+      it(`names the wrong option of ${JSON.stringify(options)}: ${what}`, () => {
+        assert.throws(() => setup({ url: "postgres://", ...options } as never), (error) => {
+          assert.ok(error instanceof TypeError);
+          assert.ok(error.message.startsWith(`Wrong option of setup: ${what}`), error.message);
+          return true;
+        });
+      });
+    }
+
+    it("refuses an option that there is none of", () => {
+      assert.throws(() => setup({ url: "postgres://", listenURL: null } as never), {
+        name: "TypeError",
+        message: "Unknown option listenURL of setup",
+      });
+    });
+
+    it("that is refused changes nothing", async () => {
+      setup({ url: database.url });
+      const before = connection();
+      assert.throws(() => setup({ url: "postgres://", prepare: 1 } as never), TypeError);
+      assert.equal(connection(), before);
+      await close();
+    });
 
     it("refuses an address that is none, without repeating it", () => {
       const url = "postgres://me:secret@[half/an/address";

@@ -9,13 +9,14 @@ import { processor, type ProcessorOptions, type Queue, Worker } from "../../mod.
 import { blocked } from "../_support/blocked.ts";
 import { fileDatabase } from "../_support/file_database.ts";
 import { idle } from "../_support/idle.ts";
+import { farOff } from "../_support/pooler.ts";
 import { runScript } from "../_support/runtime.ts";
 import { Stage } from "../_support/stage.ts";
 
 const database = fileDatabase();
 
 /** Long enough that nothing happens by it; what happens is by notification. */
-const patient = { pollInterval: "1h", lease: "1h" } as const;
+const patient = { pollInterval: farOff, lease: "1h" } as const;
 
 async function queueOf(tasks: number): Promise<Queue<unknown>> {
   const queue = await database.newQueue();

@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import { processor, type ProcessorOptions, type Queue, Worker } from "../../mod.ts";
 import { fileDatabase } from "../_support/file_database.ts";
 import { idle } from "../_support/idle.ts";
+import { unheard } from "../_support/pooler.ts";
 import { Stage } from "../_support/stage.ts";
 
 const database = fileDatabase();
@@ -50,7 +51,7 @@ const delay = (queue: Queue<unknown>, id: number) =>
     `update pgmq.q_${queue.name} set vt = now() + interval '1 day' where msg_id = ${id}`,
   );
 
-describe("a worker that waits hears of", () => {
+describe("a worker that waits hears of", { skip: unheard }, () => {
   it("the first task of a group", async () => {
     const happening = (queue: Queue<unknown>) => queue.enqueue({}, { group: "b" });
     await wakes({ groups: ["a", "a"], happening, id: 3 });

@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { processor, type ProcessorOptions, type Queue, Worker } from "../../mod.ts";
 import { fileDatabase } from "../_support/file_database.ts";
+import { farOff } from "../_support/pooler.ts";
 import { Stage } from "../_support/stage.ts";
 
 const database = fileDatabase();
 
 /** Long enough that nothing happens by it; what happens is by notification. */
-const patient = { pollInterval: "1h", lease: "1h" } as const;
+const patient = { pollInterval: farOff, lease: "1h" } as const;
 
 async function enqueue(queue: Queue<unknown>, ...groups: string[]): Promise<number[]> {
   const ids: number[] = [];

@@ -76,7 +76,7 @@ describe("a worker", () => {
     await assert.rejects(worker.run(), /not a URL/);
     await worker.stop();
     assert.equal(worker.state, "stopped");
-    setup({ sql: database.sql });
+    database.use();
   });
 
   it("settles a task whose handler throws somebody else's lost lease", async () => {

@@ -5,13 +5,14 @@ import { PgtqError, processor, type ProcessorOptions, type Queue, Worker } from 
 import { fileDatabase } from "../_support/file_database.ts";
 import { next } from "../_support/events.ts";
 import { idle } from "../_support/idle.ts";
+import { farOff } from "../_support/pooler.ts";
 import { Stage } from "../_support/stage.ts";
 
 const database = fileDatabase();
 
 /** Looks at what the others keep to every 100 ms, as their tasks come and go. */
-const attentive = { lease: "300ms", pollInterval: "1h", concurrencyLimit: 9 } as const;
-const patient = { lease: "1h", pollInterval: "1h", concurrencyLimit: 9 } as const;
+const attentive = { lease: "300ms", pollInterval: farOff, concurrencyLimit: 9 } as const;
+const patient = { lease: "1h", pollInterval: farOff, concurrencyLimit: 9 } as const;
 
 async function queueOf(tasks: number, group?: string): Promise<Queue<unknown>> {
   const queue = await database.newQueue();

@@ -4,12 +4,13 @@ import { processor, type ProcessorOptions, type Queue, Worker } from "../../mod.
 import { Slots, type Tenant } from "../../src/engine/slots.ts";
 import { fileDatabase } from "../_support/file_database.ts";
 import { next } from "../_support/events.ts";
+import { farOff } from "../_support/pooler.ts";
 import { stopClock } from "../_support/still.ts";
 import { Stage } from "../_support/stage.ts";
 
 const database = fileDatabase();
 
-const patient = { pollInterval: "1h", lease: "1h", concurrencyLimit: 4 } as const;
+const patient = { pollInterval: farOff, lease: "1h", concurrencyLimit: 4 } as const;
 
 async function queueOf(tasks: number): Promise<Queue<unknown>> {
   const queue = await database.newQueue();

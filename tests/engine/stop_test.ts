@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import { close, processor, type Queue, setup, Worker } from "../../mod.ts";
 import { fileDatabase } from "../_support/file_database.ts";
 import { next, record } from "../_support/events.ts";
+import { farOff, unheard, wayTo } from "../_support/pooler.ts";
 
 const database = fileDatabase();
 
@@ -88,7 +89,7 @@ describe("stopping", () => {
     assert.equal((await queue.stats()).queued, 1);
   });
 
-  it("wakes another worker for the tasks it gives back", async () => {
+  it("wakes another worker for the tasks it gives back", { skip: unheard }, async () => {
     const queue = await queueOf(1);
     const first = new Worker({
       processors: [processor(queue, () => new Promise(() => {}))],
@@ -141,13 +142,13 @@ describe("stopping", () => {
   });
 
   it("is not what another setup does to a worker that runs", async () => {
-    setup({ url: database.url });
+    setup(wayTo(database.url));
     const queue = await queueOf(0);
-    const worker = new Worker({ processors: [processor(queue, () => {})], pollInterval: "1h" });
+    const worker = new Worker({ processors: [processor(queue, () => {})], pollInterval: farOff });
     const idle = next(worker, "idle");
     const running = worker.run();
     await idle;
-    setup({ sql: database.sql });
+    database.use();
     const completed = next(worker, "completed");
     await queue.enqueue({});
     await completed;
@@ -156,15 +157,15 @@ describe("stopping", () => {
   });
 
   it("ends the pool that the library opened, and a later use opens another", async () => {
-    setup({ url: database.url });
+    setup({ url: `${database.url}?application_name=ending` });
     const queue = await queueOf(1);
     await new Worker({ processors: [processor(queue, () => {})] }).drain();
     const left = await database.sql`
       select pid from pg_stat_activity
-      where application_name = 'pgtq' and datname = current_database()`;
+      where application_name = 'ending' and datname = current_database()`;
     assert.equal(left.length, 0);
     assert.equal((await queue.stats()).archived, 1);
     await close();
-    setup({ sql: database.sql });
+    database.use();
   });
 });

@@ -18,12 +18,13 @@ import {
 import { startEmbedded } from "../../src/embedded.ts";
 import { createTestDatabase, type TestDatabase } from "../_support/database.ts";
 import { next } from "../_support/events.ts";
+import { farOff, wayTo } from "../_support/pooler.ts";
 
 let database: TestDatabase;
 
 before(async () => {
   database = await createTestDatabase();
-  setup({ url: database.url });
+  setup(wayTo(database.url));
 });
 
 after(async () => {
@@ -51,7 +52,7 @@ describe("a worker", () => {
     });
     const worker = new Worker({
       processors: [onTask],
-      pollInterval: "1h",
+      pollInterval: farOff,
       pollExceptionInterval: "20ms",
     });
     const running = worker.run();
@@ -109,7 +110,7 @@ describe("a worker", () => {
     await worker.stop();
     await running;
     await sql.end();
-    setup({ url: database.url });
+    setup(wayTo(database.url));
     const [task] = await queue.list({ state: "archived" });
     assert.deepEqual(task!.errors, ["Error: no. 1", "Error: no. 2"]);
   });
@@ -173,7 +174,7 @@ describe("a worker", () => {
     await worker.stop();
     await running;
     await second.stop();
-    setup({ url: database.url });
+    setup(wayTo(database.url));
     await rm(dataDir, { recursive: true, force: true });
   });
 });
