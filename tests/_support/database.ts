@@ -10,6 +10,7 @@ import process from "node:process";
 import postgres from "postgres";
 import type { Sql } from "../../src/db/connection.ts";
 import { genuinePgmqSql } from "./genuine_pgmq.ts";
+import { olderPgmqSql } from "./older_pgmq.ts";
 
 /** A new database; disposing it ends its pool and drops it. */
 export interface TestDatabase extends AsyncDisposable {
@@ -19,9 +20,19 @@ export interface TestDatabase extends AsyncDisposable {
   readonly sql: Sql;
 }
 
-/** Creates a database with our pgmq, the genuine one or none. */
+/** What tables a database gets: those of `sql/pgmq.sql`, of the newest or of an old pgmq, or none. */
+export type PgmqKind = keyof typeof sources;
+
+const sources = {
+  ours: async () => (await import("../../src/db/pgmq_sql.ts")).pgmqSql,
+  genuine: genuinePgmqSql,
+  older: olderPgmqSql,
+  none: () => "",
+};
+
+/** Creates a database; tests that don't ask for a kind of pgmq have to pass on each. */
 export async function createTestDatabase(
-  { pgmq = "ours" }: { pgmq?: "ours" | "genuine" | "none" } = {},
+  { pgmq = kindByDefault() }: { pgmq?: PgmqKind } = {},
 ): Promise<TestDatabase> {
   const server = await serverUrl();
   const name = `pgtq_test_${crypto.randomUUID().replaceAll("-", "")}`;
@@ -29,7 +40,7 @@ export async function createTestDatabase(
 
   const url = withDatabase(server, name);
   const sql = connect(url, 10);
-  if (pgmq !== "none") await sql.unsafe(await pgmqSource(pgmq));
+  await sql.unsafe(await sources[pgmq]());
   return {
     url,
     sql,
@@ -40,9 +51,10 @@ export async function createTestDatabase(
   };
 }
 
-async function pgmqSource(kind: "ours" | "genuine"): Promise<string> {
-  if (kind === "genuine") return await genuinePgmqSql();
-  return (await import("../../src/db/pgmq_sql.ts")).pgmqSql;
+function kindByDefault(): PgmqKind {
+  const kind = process.env.PGTQ_TEST_PGMQ || "ours";
+  if (Object.hasOwn(sources, kind)) return kind as PgmqKind;
+  throw new TypeError(`PGTQ_TEST_PGMQ must be ${Object.keys(sources).join(", ")}: it is ${kind}`);
 }
 
 let server: Promise<string> | undefined;

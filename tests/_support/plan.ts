@@ -27,7 +27,11 @@ export async function plansOf(url: string, use: (sql: Sql) => Promise<unknown>):
     const plans: string[] = [];
     for (const { text, parameters } of [...sent]) {
       const custom = await sql.unsafe(`explain ${text}`, parameters).values();
-      const generic = await sql.unsafe(`explain (generic_plan) ${text}`).simple().values();
+      // Only Postgres 16 and later have `explain (generic_plan)`.
+      await sql.unsafe(`set plan_cache_mode = force_generic_plan; prepare any_values as ${text}`);
+      const values = parameters.length > 0 ? `(${parameters.map(() => "null")})` : "";
+      const generic = await sql.unsafe(`explain execute any_values${values}`).values();
+      await sql`deallocate any_values`;
       plans.push([...custom, ...generic].map(([line]) => line).join("\n"));
     }
     return plans;

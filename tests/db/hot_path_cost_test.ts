@@ -51,14 +51,21 @@ describe("the cost of a task, in pages and records of the log", { skip }, () => 
   it("is bounded", async () => {
     const queue = await database.newQueue();
     await queue.enqueueMany(Array(20_000).fill({ n: 1 }));
-    await database.sql.unsafe(`vacuum analyze pgmq.q_${queue.name}`);
+    // To lock a row on a page that a vacuum, if it got that far, has marked takes one page more.
+    const table = `pgmq.q_${queue.name}`;
+    await database.sql.unsafe(
+      `alter table ${table} set (autovacuum_enabled = off); analyze ${table}`,
+    );
     const site = await siteOf(database.sql, queue.definition.tables, "Cannot test");
     const limit = 1000;
     const claiming = (site: Site) => claim(site, { limit, leaseMs: 60_000 });
     const receipts: Receipt[] = (await claiming(site)).deliveries;
     const completing = (archive: boolean) => (site: Site) =>
       complete(site, archive ? receipts.slice(0, 500) : receipts.slice(500), archive);
-    below({ pages: 12, records: 6.5 }, await costOf(site, limit, claiming));
+    // Before Postgres 17 `= any` goes down the index for each id, not from the last one on.
+    const [server] = await database.sql<{ old: boolean }[]>`
+      select current_setting('server_version_num')::int < 170000 as old`;
+    below({ pages: server!.old ? 14 : 12, records: 6.5 }, await costOf(site, limit, claiming));
     below({ pages: 11.5, records: 4.5 }, await costOf(site, 500, completing(true)));
     below({ pages: 8, records: 1.5 }, await costOf(site, 500, completing(false)));
   });
