@@ -24,7 +24,7 @@ describe("pgtq install", () => {
     );
     await succeed(["prune", "mails", "--ttl", "1d"], as("worker"));
     assert.match(
-      await fail(["create", "mails"], as("worker")),
+      await fail(["create", "others"], as("worker")),
       /lacks a right .*permission denied/,
     );
     assert.match(await succeed(["list", "mails"], as("observer")), /\b1\b/);
